@@ -2,9 +2,9 @@
 
 Owns the mapping annotation -> dtype -> words. Must not know numba or LLVM.
 
-A kernel's parameters are columns (one-dimensional C-contiguous arrays), matrices (two-dimensional), or NamedTuples
-of these. A call passes them as numba's own calling convention flattens them: per array (meminfo, parent, items, item size, data,
-shape..., strides...), a NamedTuple as its fields in order.
+A kernel's parameters are columns (one-dimensional C-contiguous arrays), matrices (two-dimensional), or
+NamedTuples of these. A call passes them as numba's own calling convention flattens them: per array
+(meminfo, parent, items, item size, data, shape..., strides...), a NamedTuple as its fields in order.
 """
 
 import typing
@@ -56,7 +56,10 @@ def fields(named: type[tuple[Any, ...]]) -> dict[str, Shape]:
 
 
 def words(value: Any, expected: Shape, where: str) -> list[int]:
-    """Return the words that stand for *value* in a compiled call; refuse another dtype, dimension or layout."""
+    """Return the words that stand for *value* in a compiled call.
+
+    Refuse another dtype, dimension or layout.
+    """
     if isinstance(expected, Column):
         return _array_words(value, expected, where)
     flat = []
@@ -74,4 +77,6 @@ def _array_words(array: NDArray[Any], expected: Column, where: str) -> list[int]
 
 def zeros(named: type[Any], size: int) -> Any:
     """Return a NamedTuple of zeroed columns, each of *size* elements."""
-    return named(*(np.zeros(size, column.dtype) for column in fields(named).values() if isinstance(column, Column)))
+    return named(
+        *(np.zeros(size, column.dtype) for column in fields(named).values() if isinstance(column, Column))
+    )

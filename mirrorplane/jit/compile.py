@@ -2,9 +2,9 @@
 
 Owns the only import of numba. Must not know what is compiled, nor where the code is kept.
 
-numba translates the kernel; a small entry point is linked to it that takes one pointer, to the block of words that
-`columns.words` makes, and spreads it over numba's flattened arguments. Everything but the entry is made internal and
-dropped where nothing calls it, so that the code needs nothing of numba's run time.
+numba translates the kernel; a small entry point is linked to it that takes one pointer, to the block of
+words that `columns.words` makes, and spreads it over numba's flattened arguments. Everything but the entry
+is made internal and dropped where nothing calls it, so that the code needs nothing of numba's run time.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,11 @@ def machine_code(function: Callable[..., None]) -> bytes:
     """Compile *function* for this processor and return an object file whose entry is `store.ENTRY`."""
     _register_inlined()
     signature = types.void(*(_numba_type(kind) for kind in parameters(function).values()))
-    dispatcher = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=store.bounds_checked())(function)
+    dispatcher = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=store.bounds_checked())(
+        function
+    )
     compiled = dispatcher.overloads[dispatcher.signatures[0]]
-    module = llvm.parse_assembly(str(compiled.library._final_module))  # noqa: SLF001 - the linked, optimised module
+    module = llvm.parse_assembly(str(compiled.library._final_module))
     _add_entry(module, compiled.fndesc.llvm_func_name)
     _inline_into_entry(module)
     return bytes(store.machine().emit_object(module))
@@ -63,7 +65,8 @@ def _add_entry(module: llvm.ModuleRef, name: str) -> None:
 def _inline_into_entry(module: llvm.ModuleRef) -> None:
     """Make one function of it all.
 
-    A NamedTuple of columns is hundreds of words to numba's calling convention: a call would cost more than what is called.
+    A NamedTuple of columns is hundreds of words to numba's calling convention: a call would cost more than
+    what is called.
     """
     for function in module.functions:
         if not function.is_declaration and function.name != store.ENTRY:
@@ -72,3 +75,8 @@ def _inline_into_entry(module: llvm.ModuleRef) -> None:
     builder = llvm.create_pass_builder(store.machine(), llvm.create_pipeline_tuning_options(speed_level=3))
     builder.getModulePassManager().run(module, builder)
     module.verify()
+    unknown = {function.name for function in module.functions if function.is_declaration} - set(store.OUTSIDE)
+    if unknown := {name for name in unknown if not name.startswith("llvm.")}:
+        raise TypeError(
+            f"the kernel calls {', '.join(sorted(unknown))}, which machine code alone does not have"
+        )

@@ -21,16 +21,27 @@ _registered: list[str] = []
 
 
 def register() -> None:
-    """Teach numba to compile each function of `memory` to its intrinsic. Once is enough; again does nothing."""
+    """Teach numba to compile each function of `memory` to its intrinsic.
+
+    Once is enough; again does nothing.
+    """
     if _registered:
         return
     _registered.append("memory")
     for function, width, swap, result in (
-        (memory.be16, 2, True, types.int64), (memory.be32, 4, True, types.int64), (memory.be64, 8, True, types.uint64),
-        (memory.le16, 2, False, types.int64), (memory.le32, 4, False, types.int64), (memory.le64, 8, False, types.uint64),
+        (memory.be16, 2, True, types.int64),
+        (memory.be32, 4, True, types.int64),
+        (memory.be64, 8, True, types.uint64),
+        (memory.le16, 2, False, types.int64),
+        (memory.le32, 4, False, types.int64),
+        (memory.le64, 8, False, types.uint64),
     ):
         _overload_load(function, _loader(width, swap, result), width)
-    for put, width, swap in ((memory.put_be16, 2, True), (memory.put_be32, 4, True), (memory.put_le32, 4, False)):
+    for put, width, swap in (
+        (memory.put_be16, 2, True),
+        (memory.put_be32, 4, True),
+        (memory.put_le32, 4, False),
+    ):
         _overload_store(put, _storer(width, swap), width)
     _overload_copy(_copier())
     _overload_words()
@@ -62,7 +73,9 @@ def _overload_copy(move: Any) -> None:
     @overload(memory.copy, inline="always")
     def _(target: Any, at: Any, source: Any, start: Any, length: Any) -> Any:
         def implementation(target: Any, at: Any, source: Any, start: Any, length: Any) -> Any:
-            if CHECKED and (min(at, start, length) < 0 or at + length > target.size or start + length > source.size):
+            if CHECKED and (
+                min(at, start, length) < 0 or at + length > target.size or start + length > source.size
+            ):
                 raise IndexError("outside the column")
             move(target, at, source, start, length)
 
@@ -161,7 +174,9 @@ def _storer(width: int, swap: bool) -> Any:
             place = _pointer(context, builder, signature.args[0], args[0], args[1], signature.args[1])
             wide = context.cast(builder, args[2], signature.args[2], types.int64)
             narrow = builder.trunc(wide, word)
-            builder.store(builder.bswap(narrow) if swap else narrow, builder.bitcast(place, word.as_pointer()), align=1)
+            builder.store(
+                builder.bswap(narrow) if swap else narrow, builder.bitcast(place, word.as_pointer()), align=1
+            )
             return context.get_dummy_value()
 
         return types.void(data, at, value), generate
@@ -176,7 +191,9 @@ def _copier() -> Any:
             kinds = signature.args
             into = _pointer(context, builder, kinds[0], args[0], args[1], kinds[1])
             out_of = _pointer(context, builder, kinds[2], args[2], args[3], kinds[3])
-            cgutils.raw_memcpy(builder, into, out_of, context.cast(builder, args[4], kinds[4], types.int64), 1)
+            cgutils.raw_memcpy(
+                builder, into, out_of, context.cast(builder, args[4], kinds[4], types.int64), 1
+            )
             return context.get_dummy_value()
 
         return types.void(target, at, source, start, length), generate

@@ -1,6 +1,7 @@
 """Kernels: functions over columns that run as machine code.
 
-Owns the decorators and what a call is. Must not know numba: `compile` is imported only where nothing kept fits.
+Owns the decorators and what a call is. Must not know numba: `compile` is imported only where nothing kept
+fits.
 """
 
 import ctypes
@@ -86,5 +87,7 @@ def kernel(function: Callable[..., None]) -> Kernel:
     """Make a function over columns a kernel. Its annotations give the columns' types; it returns nothing."""
     signature = inspect.signature(function)
     if signature.return_annotation is not None:
-        raise TypeError(f"{function.__qualname__} must be annotated '-> None': a kernel answers in its columns")
+        raise TypeError(
+            f"{function.__qualname__} must be annotated '-> None': a kernel answers in its columns"
+        )
     return Kernel(function)

@@ -1,8 +1,10 @@
-"""Words and runs of bytes at any offset of a byte column: network order (`be`), the machine's own (`u64`), copies.
+"""Words and runs of bytes at any offset of a byte column.
 
-Owns unaligned access. Must not know a header. These definitions say what is meant and run as Python; compiled, each
-is one machine instruction or one memcpy (`intrinsics`), with both ends checked in the bounds-checked build.
-Values are int64, except `u64` and `be64`, which are uint64: mixing the two in compiled code makes a float.
+Network order (`be`), little-endian (`le`), copies. Owns unaligned access. Must not know a header.
+
+These definitions say what is meant and run as Python; compiled, each is one machine instruction or one memcpy
+(`intrinsics`), with both ends checked in the bounds-checked build. Values are int64, except those of 64
+bits, which are uint64: mixing the two in compiled code makes a float.
 """
 
 from typing import Any, Literal

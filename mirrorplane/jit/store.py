@@ -1,10 +1,12 @@
 """Kept machine code: the folder, the key, the loading.
 
-Owns where compiled kernels lie between runs and how they become callable. Must not know numba or what a kernel does.
+Owns where compiled kernels lie between runs and how they become callable. Must not know numba or what a
+kernel does.
 
-A kept kernel is found by a digest of everything that its code depends on: the source of its module and of all of ours that it imports, the versions of
-numba, llvmlite and numpy, the processor, and the bounds-check switch. It is written under a temporary name and renamed, so that a reader
-never meets half a file; the folder belongs to its owner alone, because what lies in it is executed.
+A kept kernel is found by a digest of everything that its code depends on: the source of its module and of
+all of ours that it imports, the versions of numba, llvmlite and numpy, the processor, and the bounds-check
+switch. It is written under a temporary name and renamed, so that a reader never meets half a file; the
+folder belongs to its owner alone, because what lies in it is executed.
 """
 
 import contextlib
@@ -26,12 +28,18 @@ ENTRY = "mirrorplane_entry"
 FOLDER_VARIABLE = "MIRRORPLANE_CACHE"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(rf"^\s*from ({_PACKAGE.name}[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
+OUTSIDE = {"memcpy": "memcpy", "memmove": "memmove", "memset": "memset", "NRT_MemInfo_call_dtor": "abort"}
+"""What compiled kernels may call that is not in them, and the C library's function that it is.
+
+The last frees an array of numba's own; a kernel makes none, so it is never reached.
+"""
+
 _SEAL_LEN = hashlib.sha256().digest_size
 _engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as the engine that loaded it
 
 
 def load(module: str, name: str, compile_now: Callable[[], bytes]) -> Callable[[int], int]:
-    """Return the entry point of the kernel *name* of *module*, kept from an earlier run or else from *compile_now*."""
+    """Return the entry point of the kernel *name* of *module*, kept earlier or else from *compile_now*."""
     folder = _folder()
     path = folder / f"{module}.{name}-{_digest(module)}.o" if folder else None
     code = _read(path)
@@ -47,8 +55,12 @@ def machine() -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
-        opt=3, reloc="static", codemodel="jitdefault", jit=True,
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="static",
+        codemodel="jitdefault",
+        jit=True,
     )
 
 
@@ -57,9 +69,23 @@ def bounds_checked() -> bool:
     return os.environ.get("NUMBA_BOUNDSCHECK", "0") not in {"", "0"}
 
 
+@functools.cache
+def _provide_outside() -> None:
+    """Give LLVM the addresses of OUTSIDE.
+
+    It looks for them in the process only once something else has told it to.
+    """
+    library = ctypes.CDLL(None)
+    for name, function in OUTSIDE.items():
+        llvm.add_symbol(name, ctypes.cast(getattr(library, function), ctypes.c_void_p).value)
+
+
 def _link(code: bytes) -> Callable[[int], int]:
     machine()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine(jit=True))
+    _provide_outside()
+    engine = llvm.create_mcjit_compiler(
+        llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine(jit=True)
+    )
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
@@ -75,12 +101,20 @@ def _digest(module: str) -> str:
 
 @functools.cache
 def _machine_facts() -> str:
-    facts = [sys.version, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), str(bounds_checked())]
+    facts = [
+        sys.version,
+        llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten(),
+        str(bounds_checked()),
+    ]
     return "\n".join(facts + [metadata.version(name) for name in ("numba", "llvmlite", "numpy")])
 
 
 def _sources(module: str) -> set[Path]:
-    """Return the files of ours that *module* is made of: itself, the compiler, and all that these import, in turn."""
+    """Return the files of ours that *module* is made of.
+
+    Itself, the compiler, and all that these import, in turn.
+    """
     found: set[Path] = set()
     wanted = [module, f"{_PACKAGE.name}.jit.compile"]
     while wanted:
@@ -113,7 +147,10 @@ def _imports(path: Path) -> list[str]:
 
 @functools.cache
 def _folder() -> Path | None:
-    """Return the folder of kept kernels, made if need be; None where there is none that only its owner can write."""
+    """Return the folder of kept kernels, made if need be.
+
+    None where there is none that only its owner can write.
+    """
     base = os.environ.get(FOLDER_VARIABLE) or os.environ.get("XDG_CACHE_HOME")
     with contextlib.suppress(OSError, RuntimeError):
         folder = (Path(base) if base else Path.home() / ".cache") / "mirrorplane"
@@ -148,7 +185,9 @@ def _read(path: Path | None) -> bytes | None:
 def _write(path: Path | None, code: bytes) -> None:
     if path is None:
         return
-    with contextlib.suppress(OSError):  # a full or read-only disk costs the next run its head start, nothing else
+    with contextlib.suppress(
+        OSError
+    ):  # a full or read-only disk costs the next run its head start, nothing else
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(_seal(code) + code)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mirrorplane.jit import I64, U8, Kernel, inline, kernel
-from mirrorplane.jit import memory
+from mirrorplane.jit import I64, U8, Kernel, inline, kernel, memory
 
 
 class Pair(NamedTuple):
@@ -43,7 +42,9 @@ def test_a_bound_kernel_sees_later_contents() -> None:
     assert out[0] == 0x0101 * 2
 
 
-@pytest.mark.parametrize("wrong", [np.zeros(2, np.int64), np.zeros(4, np.uint8)[::2], np.zeros((2, 2), np.uint8)])
+@pytest.mark.parametrize(
+    "wrong", [np.zeros(2, np.int64), np.zeros(4, np.uint8)[::2], np.zeros((2, 2), np.uint8)]
+)
 def test_another_type_or_layout_is_refused(wrong: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
     with pytest.raises(TypeError, match=r"double\(pair\)\.octets: needs a contiguous"):
         double.bind(Pair(np.array([0]), wrong), np.zeros(1, np.int64))
@@ -66,8 +67,19 @@ def test_every_word_is_read_and_written_at_any_offset() -> None:
     octets, out = np.arange(1, 17, dtype=np.uint8), np.zeros(8, np.int64)
     target = np.full(24, 0xA5, np.uint8)
     _words(octets, out, target)
-    assert out.tolist() == [0x0203, 0x02030405, 0x020304050607, 0x0302, 0x05040302, 5, 0x0102030405060708, 0x0807060504030201]
-    assert bytes(target) == b"\xa5\x12\x34\xa5\x12\x34\x56\x78\xa5\x78\x56\x34\x12\xa5\x03\x04\x05" + b"\xa5" * 7
+    assert out.tolist() == [
+        0x0203,
+        0x02030405,
+        0x020304050607,
+        0x0302,
+        0x05040302,
+        5,
+        0x0102030405060708,
+        0x0807060504030201,
+    ]
+    assert (
+        bytes(target) == b"\xa5\x12\x34\xa5\x12\x34\x56\x78\xa5\x78\x56\x34\x12\xa5\x03\x04\x05" + b"\xa5" * 7
+    )
 
 
 @kernel
@@ -99,7 +111,11 @@ def test_memory_means_the_same_uncompiled() -> None:
 
 def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
