@@ -8,7 +8,10 @@ from mirrorplane.jit.memory import be16, le32
 
 
 def total(octets: bytes) -> int:
-    """Return the sum of the 16-bit words of *octets*, not folded; an odd last byte is the high half of its word."""
+    """Return the sum of the 16-bit words of *octets*, not folded.
+
+    An odd last byte is the high half of its word.
+    """
     padded = octets + b"\0" * (len(octets) % 2)
     return sum(int.from_bytes(padded[index : index + 2], "big") for index in range(0, len(padded), 2))
 
@@ -26,7 +29,8 @@ def fold(value: int) -> int:
 def total_of(data: U8, at: int, length: int) -> int:
     """Return the sum of the 16-bit words of *length* bytes from *at*, folded to 16 bits.
 
-    Adds 32 bits at a time in the machine's order and swaps once: the sum does not depend on byte order (RFC 1071, 2.B).
+    Adds 32 bits at a time in the machine's order and swaps once: the sum does not depend on byte order (RFC
+    1071, 2.B).
     """
     little = 0
     end = at + (length & ~3)

@@ -49,7 +49,10 @@ def parse(frame: bytes) -> Ethernet:
 
 @inline
 def network(data: U8, at: int, length: int) -> tuple[int, int]:
-    """Return (type, bytes before what it names) through up to two tags; the type is CUT if the frame ends before it."""
+    """Return (type, bytes before what it names) through up to two tags.
+
+    The type is CUT if the frame ends before it.
+    """
     if length < HEADER_LEN:
         return CUT, length
     kind = be16(data, at + _TYPE_AT)

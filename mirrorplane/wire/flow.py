@@ -1,11 +1,12 @@
-"""The symmetric flow hash, from which the outer UDP source port (RFC 7348, section 5) and the backend are chosen.
+"""The symmetric flow hash, which chooses the outer UDP source port (RFC 7348, section 5) and the backend.
 
-Owns the one hash that every engine computes: the same packet gets the same port and the same backend everywhere, and
-both directions of a flow get the same. Must not know headers, tables or targets.
+Owns the one hash that every engine computes: the same packet gets the same port and the same backend
+everywhere, and both directions of a flow get the same. Must not know headers, tables or targets.
 
-Each endpoint (address and port) becomes one 64-bit word; the two are put in order, which makes the hash symmetric without
-losing what XOR would lose (a flow from an address to itself), and mixed with the protocol by MurmurHash3's 64-bit
-finaliser, whose output bits each depend on all input bits, so that the port may use the low ones and the backend the high ones.
+Each endpoint (address and port) becomes one 64-bit word; the two are put in order, which makes the hash
+symmetric without losing what XOR would lose (a flow from an address to itself), and mixed with the protocol
+by MurmurHash3's 64-bit finaliser, whose output bits each depend on all input bits, so that the port may use
+the low ones and the backend the high ones.
 """
 
 from typing import Any

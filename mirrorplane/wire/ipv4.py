@@ -52,7 +52,10 @@ def emit(header: IPv4) -> bytes:
 
 
 def parse(packet: bytes) -> tuple[IPv4, int]:
-    """Return the header of *packet* and its length. Raises ValueError where it is cut, or lies about its length."""
+    """Return the header of *packet* and its length.
+
+    Raises ValueError where it is cut, or lies about its length.
+    """
     if len(packet) < HEADER_LEN or packet[0] >> 4 != VERSION:
         raise ValueError("not an IPv4 header")
     length = (packet[0] & 0xF) * 4

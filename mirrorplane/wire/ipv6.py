@@ -2,9 +2,10 @@
 
 Owns the fixed header and the chain behind it. Must not know ports or tunnels.
 
-A length that lies: a payload length of 0 is the truth only for a packet that ends with its header, or for a jumbogram,
-whose hop-by-hop header carries the length (above 65,535) in an option. A jumbo option beside a payload length, or with
-a length that would have fitted the header, contradicts the header (RFC 2675, section 3).
+A length that lies: a payload length of 0 is the truth only for a packet that ends with its header, or for a
+jumbogram, whose hop-by-hop header carries the length (above 65,535) in an option. A jumbo option beside a
+payload length, or with a length that would have fitted the header, contradicts the header (RFC 2675,
+section 3).
 """
 
 from ipaddress import IPv6Address
@@ -30,12 +31,12 @@ MAX_EXTENSIONS = 8
 UNKNOWN_PROTOCOL = 255
 """Stands for the protocol behind a longer chain (IANA: reserved): no rule names it."""
 
-PAD1, JUMBO = 0x00, 0xC2
+PAD1, JUMBO, JUMBO_LEN = 0x00, 0xC2, 4
 MIN_JUMBO = 0x10000
 
 _LENGTH_AT, _NEXT_AT = PAYLOAD_LENGTH.start, NEXT_HEADER.start
 _FRAGMENT_FLAGS_AT, _OFFSET_MASK, _FLAGS_MASK = 2, 0xFFF8, 0xFFF9
-_OPTIONS_AT, _JUMBO_VALUE_AT = 2, 2
+_OPTIONS_AT = 2
 
 
 class IPv6(NamedTuple):
@@ -51,7 +52,12 @@ class IPv6(NamedTuple):
 def emit(header: IPv6) -> bytes:
     """Return the header's 40 bytes."""
     first = (VERSION << 28).to_bytes(4, "big") + header.payload_length.to_bytes(2, "big")
-    return first + bytes([header.next_header, header.hop_limit]) + header.source.packed + header.destination.packed
+    return (
+        first
+        + bytes([header.next_header, header.hop_limit])
+        + header.source.packed
+        + header.destination.packed
+    )
 
 
 def parse(packet: bytes) -> IPv6:
@@ -71,7 +77,10 @@ def is_fixed_part(data: U8, at: int, there: int) -> bool:
 
 @inline
 def length(data: U8, at: int, there: int) -> int:
-    """Return the packet's length as far as it is there; 0 where the header lies about it. Needs `is_fixed_part`."""
+    """Return the packet's length as far as it is there; 0 where the header lies about it.
+
+    Needs `is_fixed_part`.
+    """
     payload = be16(data, at + _LENGTH_AT)
     jumbo = 0
     if data[at + _NEXT_AT] == HOP_BY_HOP:
@@ -85,23 +94,23 @@ def length(data: U8, at: int, there: int) -> int:
 
 @inline
 def _jumbo_length(data: U8, at: int, there: int) -> int:
-    """Return the length that a hop-by-hop header's jumbo option gives (1 for one that is too short), 0 without one."""
+    """Return the length that a hop-by-hop header's jumbo option gives (at least 1), 0 without one."""
     if there < EXTENSION_UNIT:
         return 0
     end = (int(data[at + 1]) + 1) * EXTENSION_UNIT
     if end > there:
         return 0
     place = _OPTIONS_AT
-    while place < end:
+    while place + 2 <= end:
         if data[at + place] == PAD1:
             place += 1
             continue
-        if place + 2 > end:
+        after = place + 2 + int(data[at + place + 1])
+        if after > end:
             break
-        if data[at + place] == JUMBO:
-            whole = data[at + place + 1] == 4 and place + 6 <= end  # noqa: PLR2004 - RFC 2675, section 2
-            return max(be32(data, at + place + _JUMBO_VALUE_AT), 1) if whole else 1
-        place += 2 + int(data[at + place + 1])
+        if data[at + place] == JUMBO and data[at + place + 1] == JUMBO_LEN:
+            return max(be32(data, at + place + 2), 1)
+        place = after
     return 0
 
 
@@ -109,8 +118,9 @@ def _jumbo_length(data: U8, at: int, there: int) -> int:
 def upper_layer(data: U8, at: int, whole: int) -> tuple[int, int, int, bool]:
     """Follow the extension headers of a packet of *whole* bytes at *at*.
 
-    Returns (protocol, bytes before its header, fragment offset, whether it is a fragment); the bytes are 0 where the
-    chain is cut short. Behind a fragment that is not the first there is no header: the chain ends with what it names.
+    Returns (protocol, bytes before its header, fragment offset, whether it is a fragment); the bytes are 0
+    where the chain is cut short. Behind a fragment that is not the first there is no header: the chain ends
+    with what it names.
     """
     following = int(data[at + _NEXT_AT])
     before = HEADER_LEN

@@ -1,9 +1,10 @@
-"""What the transport headers have in common: their ports (RFC 9293 TCP, RFC 768 UDP, RFC 9260 SCTP, RFC 3828 UDP-Lite,
-RFC 4340 DCCP), and the numbers of those that have none here (RFC 792 ICMP, RFC 4443 ICMPv6).
+"""What the transport headers have in common: their two ports.
 
-Owns protocol numbers and where ports lie. Must not know rules or flows. Each of these protocols begins with the
-source port and the destination port, 16 bits each.
-"""  # noqa: D205 - the RFCs fill the line
+TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260), UDP-Lite (RFC 3828) and DCCP (RFC 4340) each begin with the
+source port and the destination port, 16 bits each; ICMP (RFC 792) and ICMPv6 (RFC 4443) have none.
+
+Owns protocol numbers and where ports lie. Must not know rules or flows.
+"""
 
 from mirrorplane.jit import U8, inline
 from mirrorplane.jit.memory import be16

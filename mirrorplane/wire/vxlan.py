@@ -1,6 +1,7 @@
 """VXLAN (RFC 7348, section 5).
 
-Owns the 8-byte header: flags with the I bit, the VNI, zeros elsewhere. Must not know what is outside or inside it.
+Owns the 8-byte header: flags with the I bit, the VNI, zeros elsewhere. Must not know what is outside or
+inside it.
 """
 
 from mirrorplane.jit import U8, inline
@@ -26,7 +27,10 @@ def emit(vni: int) -> bytes:
 
 
 def parse(packet: bytes) -> int:
-    """Return the VNI of *packet*. Raises ValueError if the header is cut or says that its VNI is not valid."""
+    """Return the VNI of *packet*.
+
+    Raises ValueError if the header is cut or says that its VNI is not valid.
+    """
     if len(packet) < HEADER_LEN or not packet[FLAGS.start] & VALID_VNI:
         raise ValueError("not a VXLAN header with a valid VNI")
     return int.from_bytes(packet[VNI], "big")

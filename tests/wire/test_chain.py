@@ -1,4 +1,7 @@
-"""What kernels read of a frame: tags, IP lengths, extension chains; every cut gives an answer, none reads past it."""
+"""What kernels read of a frame: tags, IP lengths, extension chains.
+
+Every cut gives an answer, none reads past it.
+"""
 
 from typing import NamedTuple
 
@@ -51,7 +54,8 @@ def read(frame: bytes) -> Read:
     out = np.zeros(7, np.int64)
     # An array of exactly the frame: the bounds-checked lane then sees a read past its end.
     _read(np.frombuffer(frame, np.uint8), np.array([len(frame)]), out)
-    return Read(*out.tolist()[:6], bool(out[6]))
+    kind, before, header, whole, protocol, offset, fragment = out.tolist()
+    return Read(kind, before, header, whole, protocol, offset, bool(fragment))
 
 
 SIX = IPv6(src="2001:db8::1", dst="2001:db8::2")
@@ -68,16 +72,31 @@ def chain(count: int) -> Packet:
 
 CASES = {
     "plain IPv4": (Ether() / IP() / TCP(), Read(0x0800, 14, 20, 40, 6, 0, False)),
-    "IPv4 with options": (Ether() / IP(options=[b"\x94\x04\0\0"]) / UDP(), Read(0x0800, 14, 24, 32, 17, 0, False)),
+    "IPv4 with options": (
+        Ether() / IP(options=[b"\x94\x04\0\0"]) / UDP(),
+        Read(0x0800, 14, 24, 32, 17, 0, False),
+    ),
     "first fragment": (Ether() / IP(flags="MF") / UDP(), Read(0x0800, 14, 20, 28, 17, 0, True)),
-    "later fragment": (Ether() / IP(frag=3, proto=17) / Raw(b"12345678"), Read(0x0800, 14, 20, 28, 17, 3, True)),
+    "later fragment": (
+        Ether() / IP(frag=3, proto=17) / Raw(b"12345678"),
+        Read(0x0800, 14, 20, 28, 17, 3, True),
+    ),
     "a VLAN tag": (Ether() / Dot1Q(vlan=5) / IP() / UDP(), Read(0x0800, 18, 20, 28, 17, 0, False)),
     "two tags": (Ether() / Dot1AD() / Dot1Q() / SIX / UDP(), Read(0x86DD, 22, 40, 48, 17, 0, False)),
-    "three tags": (Ether() / Dot1AD() / Dot1Q() / Dot1Q() / IP() / UDP(), Read(0x8100, 22, 0, 0, 0, 0, False)),
+    "three tags": (
+        Ether() / Dot1AD() / Dot1Q() / Dot1Q() / IP() / UDP(),
+        Read(0x8100, 22, 0, 0, 0, 0, False),
+    ),
     "plain IPv6": (Ether() / SIX / TCP(), Read(0x86DD, 14, 40, 60, 6, 0, False)),
-    "routing": (Ether() / SIX / IPv6ExtHdrRouting(addresses=["::1"]) / UDP(), Read(0x86DD, 14, 64, 72, 17, 0, False)),
+    "routing": (
+        Ether() / SIX / IPv6ExtHdrRouting(addresses=["::1"]) / UDP(),
+        Read(0x86DD, 14, 64, 72, 17, 0, False),
+    ),
     "atomic fragment": (Ether() / SIX / IPv6ExtHdrFragment() / UDP(), Read(0x86DD, 14, 48, 56, 17, 0, False)),
-    "first IPv6 fragment": (Ether() / SIX / IPv6ExtHdrFragment(m=1) / UDP(), Read(0x86DD, 14, 48, 56, 17, 0, True)),
+    "first IPv6 fragment": (
+        Ether() / SIX / IPv6ExtHdrFragment(m=1) / UDP(),
+        Read(0x86DD, 14, 48, 56, 17, 0, True),
+    ),
     "later IPv6 fragment": (
         Ether() / SIX / IPv6ExtHdrFragment(offset=4, nh=60) / Raw(b"12345678"),
         Read(0x86DD, 14, 48, 56, 60, 32, True),
@@ -102,7 +121,9 @@ def test_every_cut_gives_an_answer(packet: Packet) -> None:
 
 
 def jumbogram(length: int, payload_length: int) -> bytes:
-    packet = Ether() / IPv6(plen=payload_length) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=length)]) / UDP()
+    packet = (
+        Ether() / IPv6(plen=payload_length) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=length)]) / UDP()
+    )
     return bytes(packet)
 
 

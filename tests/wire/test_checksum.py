@@ -24,7 +24,7 @@ def test_total_of_agrees_at_every_offset_and_length(octets: bytes, before: int) 
     data, out = np.frombuffer(b"\xa5" * before + octets + b"\xa5" * 8, np.uint8), np.zeros(1, np.int64)
     _total_of(data, np.array([before, len(octets)]), out)
     expected = checksum.fold(checksum.total(octets))
-    # 0 and 0xFFFF are the same number in ones' complement; which one comes out depends on the order of carries.
+    # 0 and 0xFFFF are the same number in ones' complement; the order of carries tells which comes out.
     assert out[0] % 0xFFFF == expected % 0xFFFF
     assert (out[0] == 0) == (expected == 0)
 

@@ -73,7 +73,9 @@ flows = st.one_of(
 
 @given(flows)
 def test_it_is_its_definition_and_symmetric(packet: Flow) -> None:
-    turned = Flow(packet.destination, packet.destination_port, packet.source, packet.source_port, packet.protocol)
+    turned = Flow(
+        packet.destination, packet.destination_port, packet.source, packet.source_port, packet.protocol
+    )
     assert compiled(packet)[0] == compiled(turned)[0] == by_definition(packet)
 
 

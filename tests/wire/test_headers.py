@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers import inet
 from scapy.layers.inet import IP
-from scapy.layers.inet import UDP as ScapyUDP
 from scapy.layers.inet6 import IPv6 as ScapyIPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
@@ -39,7 +39,9 @@ def test_ethernet_is_what_scapy_reads() -> None:
 
 
 @given(st.ip_addresses(v=4), st.ip_addresses(v=4), st.integers(0, 255), st.integers(20, 0xFFFF))
-def test_ipv4_round_trips_with_a_correct_checksum(source: IPv4Address, target: IPv4Address, protocol: int, size: int) -> None:
+def test_ipv4_round_trips_with_a_correct_checksum(
+    source: IPv4Address, target: IPv4Address, protocol: int, size: int
+) -> None:
     header = IPv4(source, target, protocol, size)
     octets = ipv4.emit(header)
     assert ipv4.parse(octets) == (header, 20)
@@ -66,7 +68,7 @@ def test_ipv6_round_trips(source: IPv6Address, target: IPv6Address, following: i
 def test_udp_round_trips(source: int, destination: int, length: int, checksum: int) -> None:
     header = UDP(source, destination, length, checksum)
     assert udp.parse(udp.emit(header)) == header
-    assert udp.emit(header) == bytes(ScapyUDP(sport=source, dport=destination, len=length, chksum=checksum))
+    assert udp.emit(header) == bytes(inet.UDP(sport=source, dport=destination, len=length, chksum=checksum))
 
 
 @given(st.integers(0, vxlan.MAX_VNI))
