@@ -1,8 +1,9 @@
 """The datum: a batch of packets as columns over bytes that lie elsewhere.
 
-Owns the columns that the rooms hand one another. Must not know protocols, rules, or I/O: it only says which column
-means what. A batch is filled by a capture (`Frames`), read by `classify` (`Packets`), thinned by `select` to what
-will be mirrored (`Copies`), and written by `encapsulate` into bytes that the forward room owns.
+Owns the columns that the rooms hand one another. Must not know protocols, rules, or I/O: it only says which
+column means what. A batch is filled by a capture (`Frames`), read by `classify` (`Packets`), thinned by
+`select` to what will be mirrored (`Copies`), and written by `encapsulate` into bytes that the forward room
+owns.
 
 Every column is preallocated for the largest batch; `count[0]` says how many rows are in use.
 """
@@ -23,12 +24,12 @@ DIRECTIONS = ("unknown", "ingress", "egress")
 class Frames(NamedTuple):
     """What a capture fills: one row a frame, in the order in which they are to be mirrored.
 
-    `source` is the index of the source ENI in the plan; `offset` and `length` say where in the capture's bytes the
-    frame lies and how much of it is there; `wire_length` what it measured on the wire; `time` is in nanoseconds since the
-    epoch; `direction` is UNKNOWN where the capture cannot tell.
+    `source` is the index of the source ENI in the plan; `offset` and `length` say where in the capture's
+    bytes the frame lies and how much of it is there; `wire_length` what it measured on the wire; `time` is
+    in nanoseconds since the epoch; `direction` is UNKNOWN where the capture cannot tell.
     """
 
-    count: I64
+    count: I64  # type: ignore[assignment]  # hides tuple.count, which nothing calls
     source: I32
     offset: I64
     length: I32
@@ -40,10 +41,10 @@ class Frames(NamedTuple):
 class Packets(NamedTuple):
     """What `classify` reads off each frame, row by row with `Frames`.
 
-    `reason` is why it will not be mirrored (`counters.Reason`), MIRRORED where nothing speaks against it yet; `l2_length` counts
-    the bytes before the IP header, `l3_length` those from it on that are there and belong to the packet; `version`
-    is 4, 6, or 0 for what is not IP; `protocol` is NO_PROTOCOL where no rule can know it; ports are NO_PORT where the
-    packet has none; `flow` is the symmetric flow hash.
+    `reason` is why it will not be mirrored (`counters.Reason`), MIRRORED where nothing speaks against it
+    yet; `l2_length` counts the bytes before the IP header, `l3_length` those from it on that are there and
+    belong to the packet; `version` is 4, 6, or 0 for what is not IP; `protocol` is NO_PROTOCOL where no
+    rule can know it; ports are NO_PORT where the packet has none; `flow` is the symmetric flow hash.
     """
 
     reason: U8
@@ -60,11 +61,12 @@ class Packets(NamedTuple):
 class Copies(NamedTuple):
     """What `select` chose: one row a packet to be mirrored, in the order of its frames.
 
-    `frame` is its row in `Frames`; `template` the row of its header template in the plan; `kept` how many inner
-    bytes are sent; `length` the whole outer frame, Ethernet included; `offset` where the forward room wants it.
+    `frame` is its row in `Frames`; `template` the row of its header template in the plan; `kept` how many
+    inner bytes are sent; `length` the whole outer frame, Ethernet included; `offset` where the forward room
+    wants it.
     """
 
-    count: I64
+    count: I64  # type: ignore[assignment]  # hides tuple.count, which nothing calls
     frame: I32
     template: I32
     kept: I32

@@ -1,7 +1,7 @@
 """The names of everything counted, and how the counts lie in memory.
 
-Owns reasons and layout, and the law that every packet seen is either mirrored or has one named reason. Must not know
-protocols or who counts.
+Owns reasons and layout, and the law that every packet seen is either mirrored or has one named reason. Must
+not know protocols or who counts.
 """
 
 from enum import IntEnum, unique
@@ -15,7 +15,10 @@ from mirrorplane.jit import I64
 
 @unique
 class Reason(IntEnum):
-    """Why a packet was not mirrored. Where several apply, the smallest counts (DESIGN 3.2); losses come last."""
+    """Why a packet was not mirrored.
+
+    Where several apply, the smallest counts (DESIGN 3.2); losses come last.
+    """
 
     MIRRORED = 0
     NOT_FOR_SOURCE = 1
@@ -47,11 +50,12 @@ N_REASONS, N_TALLIES, N_DIRECTIONS = len(Reason), len(Tally), len(DIRECTIONS)
 
 
 class Counters(NamedTuple):
-    """The counts of one plan: flat columns, one entry of `seen` and a row of `reasons` for each (source, direction).
+    """The counts of one plan, in flat columns: `seen` and `reasons` by (source, direction).
 
-    `seen[source * N_DIRECTIONS + direction]` is counted where packets come in, `reasons[(source * N_DIRECTIONS + direction) *
-    N_REASONS + reason]` where each ends, mirrored ones under MIRRORED: that the two agree is the conservation law.
-    `sessions[session * N_TALLIES + tally]`; `rules[rule]` counts the packets that a rule decided.
+    `seen[source * N_DIRECTIONS + direction]` is counted where packets come in, `reasons[(source *
+    N_DIRECTIONS + direction) * N_REASONS + reason]` where each ends, mirrored ones under MIRRORED: that the
+    two agree is the conservation law. `sessions[session * N_TALLIES + tally]`; `rules[rule]` counts the
+    packets that a rule decided.
     """
 
     seen: I64
