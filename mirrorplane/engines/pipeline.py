@@ -1,0 +1,140 @@
+"""One capture through the stages to its sinks, batch by batch.
+
+Owns the order of the stages and the columns between them. Must not know what a capture or a sink is made of.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mirrorplane import batch, stages
+from mirrorplane.batch import Copies
+from mirrorplane.capture.source import Source
+from mirrorplane.counters import Counters, Reason
+from mirrorplane.forward.sink import Sink
+from mirrorplane.jit import I32, Bound
+from mirrorplane.plan import Plan
+from mirrorplane.plan.tables import Templates
+
+
+class Outlet(NamedTuple):
+    """A sink, the copies that leave by it, and the kernels bound to both."""
+
+    sink: Sink
+    copies: Copies
+    share: Bound | None
+    encapsulate: Bound
+    lose: Bound
+    retract: Bound
+
+
+class Pipeline:
+    """A capture, a plan, and sinks: `fill` a batch, `mirror` it, `forward` what it makes.
+
+    *templates* are the plan's routes as the engine has resolved them, and *outlets* gives, for each
+    template, the index of its sink. Both may change between batches, and so may *counters*' contents; the
+    arrays themselves may not.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: Source,
+        templates: Templates,
+        sinks: Sequence[Sink],
+        outlets: I32,
+        counters: Counters,
+    ) -> None:
+        self.frames = batch.frames()
+        self._source, self._templates, self._counters = source, templates, counters
+        self._packets = batch.packets()
+        self._copies = batch.copies()
+        self._rows, self._reason = np.zeros(2, np.int64), np.zeros(1, np.int64)
+        read = (source.data, self.frames, self._packets)
+        self._stages = (
+            stages.classify.bind(*read, plan.tables, counters),
+            stages.select.bind(*read, plan.tables, templates, self._copies, counters),
+            stages.truncate.bind(self._packets, templates, self._copies),
+        )
+        if len(sinks) == 1:
+            self.outlets = [self._outlet(sinks[0], self._copies, None)]
+        else:
+            self.outlets = [self._shared_outlet(index, sink, outlets) for index, sink in enumerate(sinks)]
+
+    def _shared_outlet(self, index: int, sink: Sink, outlets: I32) -> Outlet:
+        part = batch.copies()
+        return self._outlet(sink, part, stages.share.bind(self._copies, outlets, np.array([index]), part))
+
+    def _outlet(self, sink: Sink, copies: Copies, share: Bound | None) -> Outlet:
+        frames, packets, templates, counters = self.frames, self._packets, self._templates, self._counters
+        return Outlet(
+            sink,
+            copies,
+            share,
+            stages.encapsulate.bind(
+                self._source.data, frames, packets, templates, copies, self._rows, sink.data, counters
+            ),
+            stages.lose.bind(frames, packets, copies, self._rows, self._reason, counters),
+            stages.retract.bind(frames, packets, templates, copies, self._rows, self._reason, counters),
+        )
+
+    def fill(self) -> int:
+        """Fetch the next batch.
+
+        Return how many packets it has: 0 at the end, or where there is nothing yet.
+        """
+        return self._source.fill(self.frames)
+
+    def mirror(self) -> None:
+        """Run the batch through the stages up to the point where it leaves."""
+        for stage in self._stages:
+            stage()
+        for outlet in self.outlets:
+            if outlet.share is not None:
+                outlet.share()
+
+    def forward(self, *, wait: bool) -> None:
+        """Hand the batch to its sinks.
+
+        Where one has no room: with *wait*, send and go on; else count `ring_full`.
+        """
+        for outlet in self.outlets:
+            self._forward(outlet, 0, int(outlet.copies.count[0]), wait=wait)
+
+    def send_now(self, outlet: Outlet, first: int, last: int) -> None:
+        """Send an outlet's copies from row *first* up to *last* at once, waiting for room."""
+        whole = int(outlet.copies.count[0])
+        outlet.copies.count[0] = last
+        self._forward(outlet, first, last, wait=True)
+        self._send(outlet, last)
+        outlet.copies.count[0] = whole
+
+    def flush(self) -> None:
+        """Have the sinks hand over what they hold."""
+        for outlet in self.outlets:
+            self._send(outlet, int(outlet.copies.count[0]))
+
+    def _forward(self, outlet: Outlet, first: int, last: int, *, wait: bool) -> None:
+        while first < last:
+            placed = outlet.sink.place(self.frames, outlet.copies, first)
+            self._rows[:] = first, first + placed
+            outlet.encapsulate()
+            first += placed
+            if first < last:
+                refused = self._send(outlet, first)
+                if not wait and (refused or not placed):
+                    self._count(outlet.lose, first, last, Reason.RING_FULL)
+                    return
+
+    def _send(self, outlet: Outlet, last: int) -> int:
+        """Have a sink hand over the copies placed up to row *last*; return how many it could not."""
+        refused = outlet.sink.send()
+        if refused:
+            self._count(outlet.retract, last - refused, last, Reason.SEND_FAILED)
+        return refused
+
+    def _count(self, as_lost: Bound, first: int, last: int, reason: Reason) -> None:
+        self._rows[:] = first, last
+        self._reason[0] = reason
+        as_lost()
