@@ -12,7 +12,7 @@ from mirrorplane import batch, stages
 from mirrorplane.batch import Copies
 from mirrorplane.capture.source import Source
 from mirrorplane.counters import Counters, Reason
-from mirrorplane.forward.sink import Sink
+from mirrorplane.forward.sink import ForwardError, Sink
 from mirrorplane.jit import I32, Bound
 from mirrorplane.plan import Plan
 from mirrorplane.plan.tables import Templates
@@ -95,41 +95,60 @@ class Pipeline:
                 outlet.share()
 
     def forward(self, *, wait: bool) -> None:
-        """Hand the batch to its sinks.
+        """Hand the batch to its sinks; where one has no room, *wait* and go on, or count `ring_full`.
 
-        Where one has no room: with *wait*, send and go on; else count `ring_full`.
+        Raises ForwardError as a sink does; what has not left by then is counted as `send_failed`.
         """
-        for outlet in self.outlets:
-            self._forward(outlet, 0, int(outlet.copies.count[0]), wait=wait)
+        for row, outlet in enumerate(self.outlets):
+            try:
+                self._forward(outlet, 0, int(outlet.copies.count[0]), wait=wait)
+            except ForwardError:
+                for behind in self.outlets[row + 1 :]:
+                    self.abandon(behind, 0)
+                raise
 
     def send_now(self, outlet: Outlet, first: int, last: int) -> None:
         """Send an outlet's copies from row *first* up to *last* at once, waiting for room."""
         whole = int(outlet.copies.count[0])
         outlet.copies.count[0] = last
-        self._forward(outlet, first, last, wait=True)
-        self._send(outlet, last)
-        outlet.copies.count[0] = whole
+        try:
+            self._forward(outlet, first, last, wait=True)
+            self._send(outlet, last)
+        finally:
+            outlet.copies.count[0] = whole
+
+    def abandon(self, outlet: Outlet, first: int) -> None:
+        """Count an outlet's copies from row *first* on, which will not be sent, as `send_failed`."""
+        self._count(outlet.lose, first, int(outlet.copies.count[0]), Reason.SEND_FAILED)
 
     def flush(self) -> None:
-        """Have the sinks hand over what they hold."""
+        """Have the sinks hand over what they hold of the batch."""
         for outlet in self.outlets:
             self._send(outlet, int(outlet.copies.count[0]))
 
     def _forward(self, outlet: Outlet, first: int, last: int, *, wait: bool) -> None:
-        while first < last:
-            placed = outlet.sink.place(self.frames, outlet.copies, first)
-            self._rows[:] = first, first + placed
-            outlet.encapsulate()
-            first += placed
-            if first < last:
-                refused = self._send(outlet, first)
-                if not wait and (refused or not placed):
-                    self._count(outlet.lose, first, last, Reason.RING_FULL)
-                    return
+        try:
+            while first < last:
+                placed = outlet.sink.place(self.frames, outlet.copies, first)
+                self._rows[:] = first, first + placed
+                outlet.encapsulate()
+                first += placed
+                if first < last:
+                    refused = self._send(outlet, first)
+                    if not wait and (refused or not placed):
+                        self._count(outlet.lose, first, last, Reason.RING_FULL)
+                        return
+        except ForwardError:
+            self._count(outlet.lose, first, last, Reason.SEND_FAILED)
+            raise
 
     def _send(self, outlet: Outlet, last: int) -> int:
         """Have a sink hand over the copies placed up to row *last*; return how many it could not."""
-        refused = outlet.sink.send()
+        try:
+            refused = outlet.sink.send()
+        except ForwardError as error:
+            self._count(outlet.retract, last - error.refused, last, Reason.SEND_FAILED)
+            raise
         if refused:
             self._count(outlet.retract, last - refused, last, Reason.SEND_FAILED)
         return refused

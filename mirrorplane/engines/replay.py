@@ -13,7 +13,7 @@ import numpy as np
 from mirrorplane.capture.source import Source
 from mirrorplane.counters import Counters
 from mirrorplane.engines.pipeline import Outlet, Pipeline
-from mirrorplane.forward.sink import Sink
+from mirrorplane.forward.sink import ForwardError, Sink
 from mirrorplane.jit import I32, I64
 from mirrorplane.model import DEFAULT_MTU
 from mirrorplane.plan import Plan, PlanError, templates
@@ -88,33 +88,35 @@ class Replay:
 
         Raises CaptureError and ForwardError as the ports do; what came before them has been sent.
         """
-        try:
-            while n_packets := self._pipeline.fill():
-                self._pipeline.mirror()
-                if self._clock is None:
-                    self._pipeline.forward(wait=True)
-                else:
-                    self._forward_in_time(self._clock)
-                if progress is not None:
-                    progress(n_packets)
-        finally:
-            self._pipeline.flush()
+        while n_packets := self._pipeline.fill():
+            self._pipeline.mirror()
+            if self._clock is None:
+                self._pipeline.forward(wait=True)
+                self._pipeline.flush()
+            else:
+                self._forward_in_time(self._clock)
+            if progress is not None:
+                progress(n_packets)
 
     def _forward_in_time(self, clock: "_Clock") -> None:
-        """Send each copy when it is due.
-
-        One of a file whose times go back is due no earlier than those before it.
-        """
+        """Send each copy when it is due; where a file's times go back, no earlier than those before it."""
         frames, left = self._pipeline.frames, []
         for outlet in self._pipeline.outlets:
             rows = outlet.copies.frame[: int(outlet.copies.count[0])]
             left.append(_Due(outlet, np.maximum.accumulate(frames.time[rows])))
-        while left := [due for due in left if due.next < due.times.size]:
-            now = clock.wait_for(min(int(due.times[due.next]) for due in left))
+        try:
+            while left := [due for due in left if due.next < due.times.size]:
+                now = clock.wait_for(min(int(due.times[due.next]) for due in left))
+                for due in left:
+                    self._send_due(due, now)
+        except ForwardError:
             for due in left:
-                last = int(np.searchsorted(due.times, now, side="right"))
-                self._pipeline.send_now(due.outlet, due.next, last)
-                due.next = last
+                self._pipeline.abandon(due.outlet, due.next)
+            raise
+
+    def _send_due(self, due: "_Due", now: int) -> None:
+        first, due.next = due.next, int(np.searchsorted(due.times, now, side="right"))
+        self._pipeline.send_now(due.outlet, first, due.next)
 
 
 @dataclass

@@ -108,18 +108,20 @@ class RecordSink(ABC):
             while done < used:
                 done += os.write(self._descriptor, self.data[done:used].data)
         except OSError as error:
-            self._cut_back(done)
-            raise self._error(error) from error
+            raise self._error(error, self._cut_back(done, used)) from error
         self._written += used
 
-    def _cut_back(self, done: int) -> None:
-        """Take a record that is only partly written off the end of a file that is full."""
-        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode) or not self._written:
-            return
-        whole = 0
-        while (following := whole + self._record_len(whole)) <= done:
-            whole = following
-        os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR) - done + whole)
+    def _cut_back(self, done: int, used: int) -> int:
+        """Take a record that is partly written off the end of a file; return how many were not written."""
+        if not self._written:  # it is the file's header that could not be
+            return 0
+        records = [0]
+        while records[-1] < used:
+            records.append(records[-1] + self._record_len(records[-1]))
+        whole = max(start for start in records if start <= done)
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR) - done + whole)
+        return sum(start >= whole for start in records[:-1])
 
     def close(self) -> None:
         """Write what is left and close the file. Raises ForwardError."""
@@ -135,8 +137,8 @@ class RecordSink(ABC):
             except OSError as error:  # where a network's file system tells that it was full
                 raise self._error(error) from error
 
-    def _error(self, error: OSError) -> ForwardError:
-        return ForwardError(f"{self.name}: {error.strerror or error}")
+    def _error(self, error: OSError, refused: int = 0) -> ForwardError:
+        return ForwardError(f"{self.name}: {error.strerror or error}", refused)
 
 
 def refuse_inputs(path: str | Path, inputs: Iterable[str | Path]) -> None:

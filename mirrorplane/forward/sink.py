@@ -10,7 +10,14 @@ from mirrorplane.jit import U8
 
 
 class ForwardError(Exception):
-    """Output that cannot be written: names the place and what is wrong, in one line."""
+    """Output that cannot be written: names the place and what is wrong, in one line.
+
+    `refused` is how many of the packets last placed, the last ones, did not leave because of it.
+    """
+
+    def __init__(self, what: str, refused: int = 0) -> None:
+        super().__init__(what)
+        self.refused = refused
 
 
 class Sink(Protocol):

@@ -1,0 +1,145 @@
+"""The commands and their flags.
+
+Owns what can be typed. Must not know how any of it is done: each command's module is imported when it is
+called.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mirrorplane import __version__
+from mirrorplane.cli.outcome import exit_codes
+
+if TYPE_CHECKING:
+    from mirrorplane.model import Configuration
+
+app = typer.Typer(
+    name="mirrorplane",
+    help="Cloud-style VPC traffic mirroring on any Linux host.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to import than help may take to appear
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="The configuration file; - for standard input.")
+]
+
+
+class Direction(StrEnum):
+    """Which way packets go, as their source sees it."""
+
+    ingress = "ingress"
+    egress = "egress"
+
+
+class Engine(StrEnum):
+    """What mirrors live traffic."""
+
+    auto = "auto"
+    userspace = "userspace"
+
+
+def main() -> None:
+    """Run the command line."""
+    with exit_codes():
+        app()
+
+
+def _read(config: str) -> "Configuration":
+    """Read the configuration, before anything is imported that only a right one needs."""
+    from mirrorplane.cli.reading import configuration
+
+    return configuration(config)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mirrorplane {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def replay(
+    config: Config,
+    source: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ENI=FILE",
+            help="A source and its capture (pcap, pcapng, .gz, .zst, - for stdin); again for more.",
+        ),
+    ],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write here: .pcap or .pcapng.")
+    ] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send to the real target instead, as fast as recorded.")
+    ] = False,
+    speed: Annotated[
+        float | None, typer.Option(metavar="X", help="With --send: X times as fast as recorded.")
+    ] = None,
+    topspeed: Annotated[bool, typer.Option("--topspeed", help="With --send: as fast as it goes.")] = False,
+    direction: Annotated[
+        Direction | None,
+        typer.Option(help="Of packets whose direction neither flags, MACs nor addresses tell."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
+) -> None:
+    """Send capture files through the mirror sessions of CONFIG."""
+    read = _read(config)
+    from mirrorplane.cli.replay import Wishes
+    from mirrorplane.cli.replay import replay as run
+
+    chosen = direction.value if direction else None
+    run(read, Wishes(source, output, send, speed, topspeed, chosen, json))
+
+
+@app.command()
+def check(config: Config) -> None:
+    """Say whether CONFIG is right, and what it would do."""
+    read = _read(config)
+    from mirrorplane.cli.check import check as run
+
+    run(config, read)
+
+
+@app.command()
+def run(
+    config: Config,
+    engine: Annotated[
+        Engine, typer.Option(help="What mirrors; auto takes the best that this host has.")
+    ] = Engine.auto,
+) -> None:
+    """Mirror live traffic as CONFIG says, until interrupted; SIGHUP reads CONFIG again."""
+    read = _read(config)
+    from mirrorplane.cli.run import run as start
+
+    start(config, read, engine.value)
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Where to write what the sensor receives (pcap)."
+        ),
+    ] = Path("mirrorplane-demo.pcap"),
+) -> None:
+    """Build a small network, mirror real traffic in it, and show what a sensor gets."""
+    from mirrorplane.cli.demo import demo as play
+
+    play(output)

@@ -1,0 +1,55 @@
+"""`check`: what is right is summed up, what is wrong is refused with its file and line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import PCAPS, mirrorplane, refusal
+
+
+def test_a_right_file_is_summed_up() -> None:
+    done = mirrorplane("check", PCAPS / "http.yaml")
+    assert done.returncode == 0
+    said = done.stdout.decode()
+    assert "2 interfaces, 0 load balancers, 1 filter, 2 rules, 1 session" in said
+    assert "tms-http" in said
+    assert "02:20:00:00:00:10" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        (b"interfaces: {eni-a: {adresses: [10.0.0.1]}}", 1, "adresses"),
+        (b"\n\nsessions: {tms-a: 5}\n", 3, "tms-a"),
+        (b"interfaces: [", 1, ""),
+        (b"a: \xff\n", 1, "not UTF-8"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_line(tmp_path: Path, text: bytes, line: int, what: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(text)
+    said = refusal(mirrorplane("check", path), 2)
+    assert said.startswith(f"mirrorplane: {path}:{line}: ")
+    assert what in said
+
+
+def test_standard_input_is_a_file_too() -> None:
+    assert "standard input:1: " in refusal(mirrorplane("check", "-", given=b"x: 1\n"), 2)
+
+
+@pytest.mark.parametrize(("name", "what"), [("missing.yaml", "No such file"), (".", "Is a directory")])
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    assert what in refusal(mirrorplane("check", tmp_path / name), 2)
+
+
+def test_a_wrong_file_is_refused_without_numpy() -> None:
+    """What refuses a configuration has not loaded what runs one."""
+    assert "numpy" not in _modules_of("mirrorplane.cli.reading")
+
+
+def _modules_of(module: str) -> set[str]:
+    look = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())

@@ -1,0 +1,136 @@
+"""`run`, as a user starts it, in the demo's network: ready, JSON lines, SIGHUP, SIGTERM."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from mirrorplane.lab.demo import Demo, demo
+from mirrorplane.lab.namespaces import missing
+from tests.cli.commands import mirrorplane, refusal
+
+WHY = missing()
+pytestmark = pytest.mark.skipif(WHY is not None, reason=f"no live lab: {WHY}")
+LONGEST = 60.0
+
+
+class Running:
+    """A `run` in the lab's mirroring host."""
+
+    def __init__(self, lab: Demo, path: Path) -> None:
+        self.process: Popen[str] = lab.host.spawn([sys.executable, "-m", "mirrorplane", "run", str(path)])
+        self.said: list[str] = []
+
+    def await_line(self, end: str) -> str:
+        """Return the next line on stderr that ends so."""
+        assert self.process.stderr is not None
+        deadline = time.monotonic() + LONGEST
+        while time.monotonic() < deadline and (line := self.process.stderr.readline()):
+            self.said.append(line.rstrip())
+            if end in line:
+                return line.rstrip()
+        raise AssertionError(self.said)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> list[dict[str, Any]]:
+        """End it; return its reports."""
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=5)
+        assert self.process.returncode == 0, errors
+        assert "Traceback" not in errors
+        return [json.loads(line) for line in output.splitlines()]
+
+
+@pytest.fixture
+def lab() -> Iterator[Demo]:
+    with demo() as built:
+        yield built
+
+
+@pytest.fixture
+def path(lab: Demo, tmp_path: Path) -> Path:
+    found = tmp_path / "demo.yaml"
+    found.write_text(lab.configuration())
+    return found
+
+
+def devices(lab: Demo) -> list[str]:
+    return sorted(lab.host.netlink(lambda netlink: [link.get("ifname") for link in netlink.get_links()]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_mirrors_until_it_is_told_to_stop_and_leaves_nothing(
+    lab: Demo, path: Path, number: signal.Signals
+) -> None:
+    before = devices(lab)
+    lab.serve()
+    running = Running(lab, path)
+    running.await_line("mirrorplane: ready")
+    assert "mirrorplane: eni-web: side host" in running.said
+    with lab.record_sensor() as sensor:
+        talked = list(lab.talk())
+        time.sleep(0.3)
+        last = running.stop(number)[-1]
+    assert [talk.exchanges for talk in talked] == [3, 4, 3, 4]
+    mirrored = {name: session["mirrored_packets"] for name, session in last["sessions"].items()}
+    assert mirrored["tms-http"] > 40
+    assert mirrored["tms-rest"] >= 16
+    assert len([seen for seen in sensor.frames if len(seen.frame) > 100]) >= sum(mirrored.values())
+    source = last["sources"]["eni-web"]
+    assert source["seen"] == source["mirrored"] + sum(source["not_mirrored"].values())
+    assert devices(lab) == before
+
+
+def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path: Path) -> None:
+    lab.serve()
+    running = Running(lab, path)
+    running.await_line("mirrorplane: ready")
+    list(lab.talk())
+    right = path.read_text()
+    path.write_text(right.replace("tms-rest", "tms-other"))
+    running.process.send_signal(signal.SIGHUP)
+    running.await_line("mirrorplane: reloaded")
+    path.write_text(right.replace("priority: 1", "priority: none", 1))
+    running.process.send_signal(signal.SIGHUP)
+    assert f"not reloaded: {path}:" in running.await_line("not reloaded")
+    list(lab.talk())
+    time.sleep(0.3)
+    sessions = running.stop()[-1]["sessions"]
+    once = sessions["tms-rest"]["mirrored_packets"]
+    assert once >= 16
+    assert sessions["tms-other"]["mirrored_packets"] >= 16
+    assert sessions["tms-http"]["mirrored_packets"] > 80
+
+
+def test_reports_come_once_a_second(lab: Demo, path: Path) -> None:
+    running = Running(lab, path)
+    running.await_line("mirrorplane: ready")
+    time.sleep(2.5)
+    assert 3 <= len(running.stop()) <= 4
+
+
+def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        """
+interfaces:
+  eni-a: {device: no-such-dev, addresses: [10.0.0.1]}
+  eni-b: {addresses: [127.0.0.2]}
+filters: {tmf-a: {}}
+sessions: {tms-a: {priority: 1, sources: [eni-a], target: eni-b, filter: tmf-a}}
+"""
+    )
+    said = refusal(mirrorplane("run", path), 1)
+    assert "interface eni-a: " in said
+    assert "no-such-dev" in said
+
+
+def test_nothing_to_mirror_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("interfaces: {eni-a: {addresses: [10.0.0.1]}}\n")
+    assert "nothing to mirror" in refusal(mirrorplane("run", path), 2)
