@@ -83,14 +83,14 @@ def _overload_copy(move: Any) -> None:
 
 
 def _overload_words() -> None:
+    for function, instruction in (
+        (memory.lowest_bit, _trailing_zeros),
+        (memory.count_bits, _population),
+        (memory.unsigned, types.uint64),
+        (memory.signed, types.int64),
+    ):
+        _overload_word(function, instruction)
     shift = types.uint64(16)
-
-    @overload(memory.lowest_bit, inline="always")
-    def _(word: Any) -> Any:
-        def implementation(word: Any) -> Any:
-            return _trailing_zeros(word)
-
-        return implementation
 
     @overload(memory.prefetch, inline="always")
     def _(data: Any, at: Any) -> Any:
@@ -99,24 +99,19 @@ def _overload_words() -> None:
 
         return implementation
 
-    @overload(memory.unsigned, inline="always")
-    def _(value: Any) -> Any:
-        def implementation(value: Any) -> Any:
-            return types.uint64(value)
-
-        return implementation
-
-    @overload(memory.signed, inline="always")
-    def _(word: Any) -> Any:
-        def implementation(word: Any) -> Any:
-            return types.int64(word)
-
-        return implementation
-
     @overload(memory.be48, inline="always")
     def _(data: Any, at: Any) -> Any:
         def implementation(data: Any, at: Any) -> Any:
             return types.int64(memory.be64(data, at) >> shift)
+
+        return implementation
+
+
+def _overload_word(function: Callable[..., Any], instruction: Any) -> None:
+    @overload(function, inline="always")
+    def _(word: Any) -> Any:
+        def implementation(word: Any) -> Any:
+            return instruction(word)
 
         return implementation
 
@@ -132,6 +127,14 @@ def _prefetch(_typing: Any, data: Any, at: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(data, at), generate
+
+
+@intrinsic
+def _population(_typing: Any, word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(word), generate
 
 
 @intrinsic

@@ -87,9 +87,14 @@ def lowest_bit(word: Any) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
 
-def unsigned(value: int) -> Any:
+def count_bits(word: Any) -> int:
+    """Return how many bits of a uint64 are set."""
+    return int(word).bit_count()
+
+
+def unsigned(word: int) -> Any:
     """Return an int64 that is not negative as uint64."""
-    return value
+    return word
 
 
 def signed(word: Any) -> int:

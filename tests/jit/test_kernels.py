@@ -73,7 +73,7 @@ def test_every_word_is_read_and_written_at_any_offset() -> None:
         0x020304050607,
         0x0302,
         0x05040302,
-        5,
+        35,
         0x0102030405060708,
         0x0807060504030201,
     ]
@@ -89,7 +89,7 @@ def _words(octets: U8, out: I64, target: U8) -> None:
     out[2] = memory.be48(octets, 1)
     out[3] = memory.le16(octets, 1)
     out[4] = memory.le32(octets, 1)
-    out[5] = memory.lowest_bit(memory.unsigned(0x60))
+    out[5] = memory.lowest_bit(memory.unsigned(0x60)) + 10 * memory.count_bits(memory.unsigned(0x61))
     out[6] = memory.signed(memory.be64(octets, 0))
     out[7] = memory.signed(memory.le64(octets, 0))
     memory.put_be16(target, 1, 0x1234)
