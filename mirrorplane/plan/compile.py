@@ -79,16 +79,23 @@ def compile_plan(
     sources: Sequence[str] | None = None,
     fallback: int = UNKNOWN,
     host_ends: Iterable[str] = (),
+    *,
+    shared_wire: bool = False,
 ) -> Plan:
     """Compile *configuration* for *sources* (default: every interface that is a source of a session).
 
     *fallback* is the direction of packets that nothing else decides; *host_ends* are the sources whose
-    device is the host's end, where the configuration does not say so itself.
+    device is the host's end, where the configuration does not say so itself. On a *shared_wire* a source may
+    see what is sent for another one (its device carries the uplink's traffic): that is own output too.
     """
     if sources is None:
         used = {source for session in configuration.sessions.values() for source in session.sources}
         sources = [name for name in configuration.interfaces if name in used]
-    return _Compiler(configuration, tuple(sources), fallback, frozenset(host_ends)).plan()
+    compiler = _Compiler(configuration, tuple(sources), fallback, frozenset(host_ends))
+    plan = compiler.plan()
+    if shared_wire:
+        _share_output(plan.tables.sources)
+    return plan
 
 
 class _Compiler:
@@ -207,6 +214,14 @@ class _Compiler:
         ports = [session.vxlan_port for session in sessions]
         low, high = (min(ports), max(ports)) if ports else NO_PORTS
         return low, high, first, len(self.tunnels)
+
+
+def _share_output(sources: NDArray[np.void]) -> None:
+    """Have each source take what is sent for any of them for own output."""
+    sending = sources[sources["low_port"] <= sources["high_port"]]
+    if sending.size:
+        for low, high in (("low_port", "high_port"), ("first_tunnel", "last_tunnel")):
+            sources[low], sources[high] = sending[low].min(), sending[high].max()
 
 
 def _rule_keys(configuration: Configuration) -> Iterable[RuleKey]:

@@ -62,15 +62,13 @@ TUNNEL = np.dtype(
 
 CLASSIFIER = np.dtype(
     [
-        ("words", "i4"),  # 64-bit words of a bit vector ...
-        ("summaries", "i4"),  # ... behind this many in which a bit stands for a word that is not zero
+        ("words", "i4"),  # 64-bit words of a whole bit vector
+        ("summaries", "i4"),  # words before it in which a bit stands for a word that is not zero, and kept
         ("source_root", "i4"),  # roots are rows of `nodes`
         ("destination_root", "i4"),
-        ("source_port_root", "i4"),
-        ("destination_port_root", "i4"),
-        ("protocol_root", "i4"),
-        ("source_port_absent", "i4"),  # rows of `bitmaps`: the vector of a packet that has no such port
-        ("destination_port_absent", "i4"),
+        ("service_root", "i4"),  # by protocol and destination port
+        ("portless_root", "i4"),  # by protocol, of a packet without ports
+        ("source_port_root", "i4"),  # NONE where no rule names a source port
         ("first_decision", "i4"),  # bit n of a vector is the rule of the nth decision from here
     ],
     align=True,

@@ -13,7 +13,7 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import NDArray
 
-from mirrorplane.plan.intervals import Intervals, summarise
+from mirrorplane.plan.intervals import Intervals, compress
 
 FANOUT = 256
 _BYTE_BITS = 8
@@ -40,21 +40,18 @@ class Tries:
         return np.concatenate([*self._vectors, np.zeros(0, np.uint64)])
 
     def vector(self, words: NDArray[np.uint64]) -> int:
-        """Keep one bit vector, behind its summary, and return its row."""
-        return self._keep_vector(summarise(words.reshape(1, -1))[0])
-
-    def _keep_vector(self, vector: NDArray[np.uint64]) -> int:
-        key = vector.tobytes()
+        """Keep one bit vector, compressed, and return its row."""
+        key = words.tobytes()
         row = self._vector_rows.get(key)
         if row is None:
             row = self._vector_rows[key] = self._next_vector
-            self._vectors.append(vector)
-            self._next_vector += len(vector)
+            self._vectors.append(compress(words))
+            self._next_vector += self._vectors[-1].size
         return row
 
     def root(self, intervals: Intervals, n_bytes: int) -> int:
         """Keep the trie of a field of *n_bytes*, and return the row of its root."""
-        leaves = [~self._keep_vector(vector) for vector in summarise(intervals.vectors)]
+        leaves = [~self.vector(vector) for vector in intervals.vectors]
         return self._node(intervals.starts, leaves, 0, (n_bytes - 1) * _BYTE_BITS)
 
     def _node(self, starts: list[int], leaves: list[int], base: int, shift: int) -> int:

@@ -7,14 +7,12 @@ Each field of a packet leads, through the bytes of its value, to the bit vector 
 satisfies; the lowest bit that all of them share is the deciding rule.
 """
 
-from typing import Any
-
 import numpy as np
 
 from mirrorplane.batch import INGRESS, Copies, Frames, Packets
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, Counters, Reason
 from mirrorplane.jit import I32, I64, U8, U64, inline, kernel
-from mirrorplane.jit.memory import lowest_bit
+from mirrorplane.jit.memory import count_bits, lowest_bit
 from mirrorplane.plan.tables import NONE, Record, Tables, Templates
 from mirrorplane.wire import flow, ipv4, ipv6
 
@@ -92,24 +90,27 @@ def _deciding_rule(
         source_at, destination_at = at + ipv6.SOURCE.start, at + ipv6.DESTINATION.start
     one = _vector_of_address(nodes, int(rules.source_root), data, source_at)
     two = _vector_of_address(nodes, int(rules.destination_root), data, destination_at)
-    three = ~int(nodes[rules.protocol_root + packets.protocol[row]])
-    four, five = _vectors_of_ports(
-        int(packets.source_port[row]), int(packets.destination_port[row]), rules, nodes
-    )
+    three, four = _vectors_above(row, rules, packets, nodes)
     if rules.summaries == 0:
-        common = _common(bitmaps, one, two, three, four, five, 0)
+        common = bitmaps[one] & bitmaps[two] & bitmaps[three]
+        if four != NONE:
+            common &= bitmaps[four]
         return lowest_bit(common) if common else NONE
-    return _search(bitmaps, one, two, three, four, five, int(rules.summaries))
+    return _search(bitmaps, one, two, three, four, int(rules.summaries))
 
 
 @inline
-def _vectors_of_ports(source_port: int, destination_port: int, rules: Record, nodes: I32) -> tuple[int, int]:
-    if source_port < 0:
-        return int(rules.source_port_absent), int(rules.destination_port_absent)
-    return (
-        _vector_of_port(nodes, int(rules.source_port_root), source_port),
-        _vector_of_port(nodes, int(rules.destination_port_root), destination_port),
-    )
+def _vectors_above(row: int, rules: Record, packets: Packets, nodes: I32) -> tuple[int, int]:
+    """Return the vectors of (protocol, destination port) and of the source port, NONE if none names it."""
+    protocol, port = int(packets.protocol[row]), int(packets.destination_port[row])
+    if port < 0:
+        return ~int(nodes[rules.portless_root + protocol]), NONE
+    service = int(nodes[rules.service_root + protocol])
+    if service >= 0:
+        service = ~_vector_of_port(nodes, service, port)
+    if rules.source_port_root == NONE:
+        return ~service, NONE
+    return ~service, _vector_of_port(nodes, int(rules.source_port_root), int(packets.source_port[row]))
 
 
 @inline
@@ -131,21 +132,31 @@ def _vector_of_port(nodes: I32, root: int, port: int) -> int:
 
 
 @inline
-def _common(bitmaps: U64, one: int, two: int, three: int, four: int, five: int, word: int) -> Any:
-    """Return the rules of one word that all five fields satisfy."""
-    addresses = bitmaps[one + word] & bitmaps[two + word]
-    return addresses & bitmaps[three + word] & bitmaps[four + word] & bitmaps[five + word]
+def _search(bitmaps: U64, one: int, two: int, three: int, four: int, summaries: int) -> int:
+    """Return the lowest rule that the vectors share, the fourth only if it is not NONE.
 
-
-@inline
-def _search(bitmaps: U64, one: int, two: int, three: int, four: int, five: int, summaries: int) -> int:
-    """Return the lowest rule that all five vectors share; words where one has none are passed over."""
-    for summary in range(summaries):
-        candidates = _common(bitmaps, one, two, three, four, five, summary)
+    A word is looked at only where each vector has one that is not zero; it is the kth of those kept, k being
+    how many bits the vector's summary has before it.
+    """
+    a = b = c = d = summaries
+    for row in range(summaries):
+        first, second, third = bitmaps[one + row], bitmaps[two + row], bitmaps[three + row]
+        candidates, fourth = first & second & third, third
+        if four != NONE:
+            fourth = bitmaps[four + row]
+            candidates &= fourth
         while candidates:
-            word = summary * _WORD_BITS + lowest_bit(candidates)
-            common = _common(bitmaps, one, two, three, four, five, summaries + word)
+            before = (candidates & (~candidates + _ONE)) - _ONE
+            common = bitmaps[one + a + count_bits(first & before)]
+            common &= bitmaps[two + b + count_bits(second & before)]
+            common &= bitmaps[three + c + count_bits(third & before)]
+            if four != NONE:
+                common &= bitmaps[four + d + count_bits(fourth & before)]
             if common:
-                return word * _WORD_BITS + lowest_bit(common)
+                return (row * _WORD_BITS + lowest_bit(candidates)) * _WORD_BITS + lowest_bit(common)
             candidates &= candidates - _ONE
+        a += count_bits(first)
+        b += count_bits(second)
+        c += count_bits(third)
+        d += count_bits(fourth)
     return NONE

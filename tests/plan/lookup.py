@@ -18,9 +18,13 @@ def vector(tables: Tables, root: int, key: bytes) -> int:
 
 def bits(tables: Tables, rules: Any, row: int) -> int:
     """Return a bit vector as one number."""
-    start = row + int(rules["summaries"])
-    words = tables.bitmaps[start : start + int(rules["words"])]
-    return sum(int(word) << 64 * index for index, word in enumerate(words))
+    summaries = int(rules["summaries"])
+    if not summaries:
+        return int(tables.bitmaps[row])
+    summary = sum(int(word) << 64 * index for index, word in enumerate(tables.bitmaps[row : row + summaries]))
+    places = [index for index in range(int(rules["words"])) if summary >> index & 1]
+    kept = tables.bitmaps[row + summaries : row + summaries + len(places)]
+    return sum(int(word) << 64 * index for index, word in zip(places, kept, strict=True))
 
 
 def deciding(
@@ -35,16 +39,17 @@ def deciding(
     rules = tables.classifiers[classifier]
     if not rules["words"]:
         return NONE
+    above = bytes([protocol])
     rows = [
         vector(tables, int(rules["source_root"]), source.packed),
         vector(tables, int(rules["destination_root"]), destination.packed),
-        vector(tables, int(rules["protocol_root"]), bytes([protocol])),
     ]
-    for end, name in enumerate(("source", "destination")):
-        if ports is None:
-            rows.append(int(rules[f"{name}_port_absent"]))
-        else:
-            rows.append(vector(tables, int(rules[f"{name}_port_root"]), ports[end].to_bytes(2, "big")))
+    if ports is None:
+        rows.append(vector(tables, int(rules["portless_root"]), above))
+    else:
+        rows.append(vector(tables, int(rules["service_root"]), above + ports[1].to_bytes(2, "big")))
+        if rules["source_port_root"] != NONE:
+            rows.append(vector(tables, int(rules["source_port_root"]), ports[0].to_bytes(2, "big")))
     common = -1
     for row in rows:
         common &= bits(tables, rules, row)

@@ -78,6 +78,16 @@ def test_a_source_with_only_disabled_sessions_says_so(configuration: Configurati
     assert sources["default_template"].tolist() == [NONE, NONE]
 
 
+def test_on_a_shared_wire_every_source_knows_all_tunnels(configuration: Configuration) -> None:
+    alone = compile_plan(configuration).tables
+    assert alone.sources["first_tunnel"].tolist() == [0, 3]
+    assert alone.sources["last_tunnel"].tolist() == [3, 6]
+    shared = compile_plan(configuration, shared_wire=True).tables
+    assert shared.sources["first_tunnel"].tolist() == [0, 0]
+    assert shared.sources["last_tunnel"].tolist() == [6, 6]
+    assert shared.sources["low_port"].tolist() == shared.sources["high_port"].tolist() == [4789, 4789]
+
+
 def test_a_vni_must_have_been_drawn(configuration: Configuration) -> None:
     undrawn = read(TEXT.replace(", virtual_network_id: 1", ""), "test.yaml")
     with pytest.raises(PlanError, match="tms-early has no virtual_network_id"):
