@@ -72,7 +72,7 @@ def whole(case: str, target: str, folder: Path) -> Path:
 def test_whole_packets_decode_without_a_warning(case: str, target: str, tmp_path: Path) -> None:
     output = mirrored(whole(case, target, tmp_path), case, tmp_path)
     (original,) = captures(case).values()
-    # What tshark has against a recorded program (an SSH server's message, say) it says of the original as well.
+    # What tshark has against a recorded program (its SSH messages, say) it says of the original as well.
     assert complaints(output) - complaints(original) == Counter()
     assert all(vni for (vni,) in fields(output, "vxlan.vni"))
 

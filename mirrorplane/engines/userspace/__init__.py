@@ -1,0 +1,13 @@
+"""The pipeline over packet rings of live devices.
+
+* `taps`:    the sources: their devices, found, lost and found again, and a receive ring on each;
+* `uplinks`: the targets: their next hops, kept up to date, and a transmit ring on each outgoing device;
+* `ledger`:  counters that outlive the plan that they were made for;
+* `engine`:  these three and the pipeline, round by round.
+
+Must not know a terminal, signals, or configuration files.
+"""
+
+from mirrorplane.engines.userspace.engine import Userspace
+
+__all__ = ["Userspace"]

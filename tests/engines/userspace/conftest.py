@@ -1,0 +1,24 @@
+"""The network of the live tests, where one can be made."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mirrorplane.lab.namespaces import missing
+from mirrorplane.lab.network import Lab
+from tests.engines.userspace.network import Network
+
+
+@pytest.fixture(scope="session")
+def allowed() -> None:
+    """Skip what needs network namespaces where there can be none."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def network(allowed: None) -> Iterator[Network]:
+    """A guest, the host that mirrors it, and a sensor."""
+    with Lab() as lab:
+        yield Network(lab)
