@@ -17,12 +17,15 @@ from typing import Protocol
 from rich.console import Console, Group
 from rich.live import Live
 
+from mirrorplane.capture.source import CaptureError
 from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import configuration
 from mirrorplane.cli.terminal import counted
 from mirrorplane.engines.report import Report
 from mirrorplane.engines.userspace import Userspace
+from mirrorplane.forward.sink import ForwardError
 from mirrorplane.model import Configuration, ConfigurationError, with_networks
+from mirrorplane.plan import PlanError
 
 AUTO = "auto"
 REPORT_EVERY = 1.0
@@ -47,10 +50,17 @@ def run(path: str, read: Configuration, engine: str) -> None:
         for name, side in running.sides().items():
             complain(f"{name}: side {side}")
         clock = _Clock(lambda: show(running.counters()))
-        running.run(stop, lambda: complain("ready"), lambda: _between(configured, running, clock))
+        running.run(stop, lambda: _tell_ready(running), lambda: _between(configured, running, clock))
         last = running
     with _shown() as show:
         show(last.counters())
+
+
+def _tell_ready(running: Userspace) -> None:
+    """Say by which device of this namespace each target is reached, and that all is mirrored."""
+    for address, how in running.targets().items():
+        complain(f"target {address}: {how}")
+    complain("ready")
 
 
 def _between(read: "_Configured", running: Userspace, clock: "_Clock") -> None:
@@ -60,9 +70,7 @@ def _between(read: "_Configured", running: Userspace, clock: "_Clock") -> None:
         try:
             running.reload(wanted)
             complain("reloaded")
-        except Exception as error:
-            if type(error).__name__ not in {"CaptureError", "PlanError", "ForwardError"}:
-                raise
+        except (CaptureError, ForwardError, PlanError) as error:
             complain(f"not reloaded: {error}")
     clock.tick()
 

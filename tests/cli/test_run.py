@@ -69,10 +69,11 @@ def test_it_mirrors_until_it_is_told_to_stop_and_leaves_nothing(
 ) -> None:
     before = devices(lab)
     lab.serve()
-    running = Running(lab, path)
-    running.await_line("mirrorplane: ready")
-    assert "mirrorplane: eni-web: side host" in running.said
     with lab.record_sensor() as sensor:
+        running = Running(lab, path)
+        running.await_line("mirrorplane: ready")
+        assert "mirrorplane: eni-web: side host" in running.said
+        assert "mirrorplane: target 10.77.9.2: by sensor" in running.said
         talked = list(lab.talk())
         time.sleep(0.3)
         last = running.stop(number)[-1]

@@ -1,4 +1,4 @@
-"""`replay --send`: a file's copies arrive at a real target; a kernel VXLAN device hands out the inner frames."""
+"""`replay --send`: copies arrive at a real target; a kernel VXLAN device hands out their inner frames."""
 
 import json
 import sys
@@ -76,7 +76,7 @@ def test_the_recorded_pace_is_kept(lab: Demo) -> None:
         sensor.wait_for(len(by_the_oracle()))
     copies = [seen.time for seen in sensor.frames if unwrap(seen.frame)]
     assert copies == sorted(copies)
-    # The first and last packets of the file are ARP, which is not mirrored: their neighbours bound the time from below.
+    # The first and last packets of the file are ARP, which is not mirrored: those after and before them are.
     recorded = np.sort(rows.time[:count])
     assert copies[-1] - copies[0] >= (recorded[-4] - recorded[3]) / 0.5
 
