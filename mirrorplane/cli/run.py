@@ -25,7 +25,7 @@ from mirrorplane.engines.report import Report
 from mirrorplane.engines.userspace import Userspace
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.model import Configuration, ConfigurationError, with_networks
-from mirrorplane.plan import PlanError
+from mirrorplane.plan import Changes, PlanError
 
 AUTO = "auto"
 REPORT_EVERY = 1.0
@@ -68,11 +68,18 @@ def _between(read: "_Configured", running: Userspace, clock: "_Clock") -> None:
     wanted = read.again()
     if wanted is not None:
         try:
-            running.reload(wanted)
-            complain("reloaded")
+            complain(f"reloaded: {_in_words(running.reload(wanted))}")
         except (CaptureError, ForwardError, PlanError) as error:
             complain(f"not reloaded: {error}")
     clock.tick()
+
+
+def _in_words(changes: Changes) -> str:
+    """Return what a reload changed of sources and sessions; rules are not compared."""
+    parts = (
+        f"{what.replace('_', ' ')} {', '.join(sorted(ids))}" for what, ids in changes._asdict().items() if ids
+    )
+    return "; ".join(parts) or "the same sources, sessions and targets"
 
 
 class _Clock:

@@ -5,19 +5,20 @@ packet, any stage, or what a column means.
 
 A *kernel* is a function over numpy columns, written in the Python that numba compiles. It is compiled once
 per machine and version, its machine code kept in the user's cache folder, and loaded again without numba:
-importing numba costs more than a second, loading a kept kernel a few milliseconds. Three modules share the
-work:
+importing numba and compiling takes seconds, loading a kept kernel milliseconds. The modules share the work:
 
 * `columns`: the column types, and what a call passes (one block of words a call);
+* `memory`:  words at any offset of a byte column, for kernels;
 * `compile`: the only import of numba; source -> machine code;
 * `store`:   machine code -> callable address, and the folder it is kept in.
 
-A function that kernels call is marked `@inline`; both kinds stay ordinary Python functions, so that a test
+A function that kernels call is marked `@inline` (`inlined`); both kinds stay ordinary Python functions, so that a test
 can run them uncompiled (`kernel.python`).
 """
 
 from mirrorplane.jit.columns import F64, I32, I64, U8, U16, U32, U64, Column, zeros
-from mirrorplane.jit.kernels import Bound, Kernel, KernelError, inline, kernel
+from mirrorplane.jit.inlined import inline
+from mirrorplane.jit.kernels import Bound, Kernel, KernelError, kernel
 
 __all__ = [
     "F64",

@@ -15,7 +15,7 @@ import numba
 from numba import types
 from numba.extending import register_jitable
 
-from mirrorplane.jit import intrinsics, kernels, store
+from mirrorplane.jit import inlined, intrinsics, store
 from mirrorplane.jit.columns import Column, Shape, fields, parameters
 
 _registered: set[Callable[..., Any]] = set()
@@ -37,7 +37,7 @@ def machine_code(function: Callable[..., None]) -> bytes:
 
 def _register_inlined() -> None:
     intrinsics.register()
-    for function in kernels.INLINED:
+    for function in inlined.INLINED:
         if function not in _registered:
             register_jitable(function)
             _registered.add(function)

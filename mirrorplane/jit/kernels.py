@@ -7,27 +7,16 @@ fits.
 import ctypes
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from mirrorplane.jit import store
 from mirrorplane.jit.columns import parameters, words
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-INLINED: list[Callable[..., Any]] = []
-"""Every function marked `@inline`, in the order of definition: what kernels may call."""
-
 
 class KernelError(RuntimeError):
     """A compiled kernel raised: only the bounds-checked build does (NUMBA_BOUNDSCHECK=1)."""
-
-
-def inline(function: F) -> F:
-    """Mark a function that kernels call; it is compiled into each of them, and stays callable as Python."""
-    INLINED.append(function)
-    return function
 
 
 class Kernel:

@@ -9,28 +9,23 @@ from mirrorplane.plan.compile import Plan, Route
 
 
 class Changes(NamedTuple):
-    """Ids that came, went, or stayed but are sent differently.
-
-    `kept` maps rows of new templates to rows of old ones whose route is the same.
-    """
+    """Ids that came, went, or stayed but are sent differently."""
 
     added_sources: frozenset[str]
     removed_sources: frozenset[str]
     added_sessions: frozenset[str]
     removed_sessions: frozenset[str]
     rerouted_sessions: frozenset[str]
-    kept: dict[int, int]
 
     @property
     def is_empty(self) -> bool:
         """Whether no source or session came, went or is sent elsewhere."""
-        return not any(self[:-1])
+        return not any(self)
 
 
 def diff(old: Plan, new: Plan) -> Changes:
     """Return what *new* changes of *old*."""
     before, after = _routes_by_session(old), _routes_by_session(new)
-    rows = {route: row for row, route in enumerate(old.routes)}
     stayed = set(old.sessions) & set(new.sessions)
     return Changes(
         added_sources=frozenset(new.sources) - frozenset(old.sources),
@@ -38,7 +33,6 @@ def diff(old: Plan, new: Plan) -> Changes:
         added_sessions=frozenset(new.sessions) - frozenset(old.sessions),
         removed_sessions=frozenset(old.sessions) - frozenset(new.sessions),
         rerouted_sessions=frozenset(name for name in stayed if before.get(name) != after.get(name)),
-        kept={row: rows[route] for row, route in enumerate(new.routes) if route in rows},
     )
 
 

@@ -95,7 +95,8 @@ def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path:
     right = path.read_text()
     path.write_text(right.replace("tms-rest", "tms-other"))
     running.process.send_signal(signal.SIGHUP)
-    running.await_line("mirrorplane: reloaded")
+    wanted = "mirrorplane: reloaded: added sessions tms-other; removed sessions tms-rest"
+    assert running.await_line("reloaded") == wanted
     path.write_text(right.replace("priority: 1", "priority: none", 1))
     running.process.send_signal(signal.SIGHUP)
     assert f"not reloaded: {path}:" in running.await_line("not reloaded")

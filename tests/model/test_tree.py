@@ -70,7 +70,7 @@ def test_data(text: str, data: object) -> None:
         ),
         (
             "a: [1,\n2\n",
-            "f:3: not readable as YAML: while parsing a flow sequence (line 1), "
+            "f:2: not readable as YAML: while parsing a flow sequence (line 1), "
             "did not find expected ',' or ']'",
         ),
         (

@@ -96,9 +96,7 @@ def test_a_vni_must_have_been_drawn(configuration: Configuration) -> None:
 
 def test_the_same_plan_changes_nothing(configuration: Configuration) -> None:
     plan = compile_plan(configuration)
-    changes = diff(plan, compile_plan(configuration))
-    assert changes.is_empty
-    assert changes.kept == {row: row for row in range(len(plan.routes))}
+    assert diff(plan, compile_plan(configuration)).is_empty
 
 
 def test_changes_name_what_came_went_and_moved() -> None:
@@ -109,5 +107,4 @@ def test_changes_name_what_came_went_and_moved() -> None:
     assert changes.removed_sessions == {"tms-off"}
     assert changes.rerouted_sessions == {"tms-early"}
     assert (changes.added_sources, changes.removed_sources) == (frozenset(), frozenset())
-    assert changes.kept == {1: 1, 2: 2, 3: 3, 4: 4}
     assert not changes.is_empty

@@ -17,7 +17,7 @@ from mirrorplane.engines.userspace.ledger import Ledger
 from mirrorplane.engines.userspace.taps import Tap, close_others, open_taps
 from mirrorplane.engines.userspace.uplinks import Say, Uplinks
 from mirrorplane.model import Configuration, Interface
-from mirrorplane.plan import Plan, compile_plan
+from mirrorplane.plan import Changes, Plan, PlanError, compile_plan, diff
 
 IDLE = 0.1
 """Seconds that `run` waits for packets before it looks whether to stop."""
@@ -62,8 +62,8 @@ class Userspace:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def reload(self, configuration: Configuration) -> None:
-        """Run *configuration* from now on, between two batches; what did not change goes on undisturbed.
+    def reload(self, configuration: Configuration) -> Changes:
+        """Run *configuration* from now on, between two batches; return what that changes, the rest goes on.
 
         Raises CaptureError, which names the interface, for a new source that cannot be mirrored, and
         PlanError; then everything is as it was. A source that went away stays one, and a target may be out
@@ -77,11 +77,13 @@ class Userspace:
             raise
         self._count_drops()
         close_others(self._taps, taps)
+        changes = diff(self._plan, plan)
         self._configuration, self._taps, self._plan = configuration, taps, plan
         self._ledger.turn_to(plan)
         self._uplinks.turn_to(plan)
         self._connect()
         self._look_at = 0.0
+        return changes
 
     def run(
         self, stop: Event, ready: Callable[[], None] | None = None, between: Callable[[], None] | None = None
