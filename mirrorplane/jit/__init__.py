@@ -5,7 +5,7 @@ packet, any stage, or what a column means.
 
 A *kernel* is a function over numpy columns, written in the Python that numba compiles. It is compiled once
 per machine and version, its machine code kept in the user's cache folder, and loaded again without numba:
-importing numba and compiling takes seconds, loading a kept kernel milliseconds. The modules share the work:
+importing numba and compiling takes seconds, loading a kept kernel milliseconds.
 
 * `columns`: the column types, and what a call passes (one block of words a call);
 * `memory`:  words at any offset of a byte column, for kernels;

@@ -17,7 +17,7 @@ from mirrorplane.engines.userspace.ledger import Ledger
 from mirrorplane.engines.userspace.taps import Tap, close_others, open_taps
 from mirrorplane.engines.userspace.uplinks import Say, Uplinks
 from mirrorplane.model import Configuration, Interface
-from mirrorplane.plan import Changes, Plan, PlanError, compile_plan, diff
+from mirrorplane.plan import Changes, Plan, compile_plan, diff
 
 IDLE = 0.1
 """Seconds that `run` waits for packets before it looks whether to stop."""
