@@ -12,8 +12,8 @@ importing numba and compiling takes seconds, loading a kept kernel milliseconds.
 * `compile`: the only import of numba; source -> machine code;
 * `store`:   machine code -> callable address, and the folder it is kept in.
 
-A function that kernels call is marked `@inline` (`inlined`); both kinds stay ordinary Python functions, so that a test
-can run them uncompiled (`kernel.python`).
+A function that kernels call is marked `@inline` (`inlined`); both kinds stay ordinary Python functions, so
+that a test can run them uncompiled (`kernel.python`).
 """
 
 from mirrorplane.jit.columns import F64, I32, I64, U8, U16, U32, U64, Column, zeros
