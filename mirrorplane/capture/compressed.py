@@ -77,11 +77,6 @@ def plain(source: Descriptor) -> Inlet:
     return source
 
 
-def is_compressed(magic: bytes) -> bool:
-    """Return whether `plain` would decompress what begins with *magic*."""
-    return magic.startswith(_GZIP_MAGIC) or magic == _ZSTANDARD_MAGIC or magic in _SKIPPABLE_MAGICS
-
-
 def _gzip(source: Descriptor) -> Iterator[bytes]:
     octets = source.read(_CHUNK)
     while octets:

@@ -18,7 +18,7 @@ from mirrorplane.capture.inlet import Descriptor
 from mirrorplane.capture.pcap import PcapWalk
 from mirrorplane.capture.pcapng import PcapngWalk
 from mirrorplane.capture.source import CaptureError
-from mirrorplane.capture.supply import Mapped, Streamed, Supply
+from mirrorplane.capture.supply import Supply
 from mirrorplane.jit import Bound
 from mirrorplane.wire import pcap, pcapng
 
@@ -98,7 +98,6 @@ class FileSource:
     def _fill(self, frames: Frames, rows: int) -> int:
         run = self._bound(frames)
         self._cursor.rows[0] = rows
-        self._supply.begin(self._cursor)
         while True:
             run()
             count, stop = int(frames.count[0]), int(self._cursor.stop[0])
@@ -137,7 +136,7 @@ def open_capture(path: str | Path, source: int) -> FileSource:
     name = "standard input" if is_standard_input else os.fspath(path)
     try:
         descriptor = os.dup(_STDIN) if is_standard_input else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        supply = _supply(descriptor, may_map=not is_standard_input)
+        supply = _supply(descriptor)
     except OSError as error:
         raise CaptureError(f"{name}: {error.strerror or error}") from error
     try:
@@ -147,23 +146,14 @@ def open_capture(path: str | Path, source: int) -> FileSource:
         raise
 
 
-def _supply(descriptor: int, *, may_map: bool) -> Supply:
-    """Return a supply of what *descriptor* holds, which it takes over: the best that fits."""
+def _supply(descriptor: int) -> Supply:
+    """Return a supply of what *descriptor* holds, which it takes over."""
     inlet = Descriptor(descriptor, None)
     try:
         status = os.fstat(descriptor)
-        is_regular = stat.S_ISREG(status.st_mode)
-        if is_regular and may_map and status.st_size and not compressed.is_compressed(_magic(descriptor)):
-            supply = Mapped(descriptor, status.st_size)
-            inlet.close()
-            return supply
-        if is_regular:
+        if stat.S_ISREG(status.st_mode):
             inlet.total = status.st_size - os.lseek(descriptor, 0, os.SEEK_CUR)
-        return Streamed(compressed.plain(inlet))
+        return Supply(compressed.plain(inlet))
     except OSError:
         inlet.close()
         raise
-
-
-def _magic(descriptor: int) -> bytes:
-    return os.pread(descriptor, compressed.MAGIC_LEN, 0)

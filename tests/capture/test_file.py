@@ -14,6 +14,7 @@ import zstandard
 from mirrorplane import batch
 from mirrorplane.capture.file import open_capture
 from mirrorplane.capture.source import CaptureError
+from mirrorplane.capture.supply import WINDOW
 from tests.capture.captures import (
     BIG,
     LITTLE,
@@ -232,14 +233,16 @@ def test_an_error_is_raised_again_by_each_further_fill(tmp_path: Path) -> None:
     capture.close()
 
 
-def test_a_file_that_is_cut_while_it_is_read_is_an_error_and_no_crash(tmp_path: Path) -> None:
-    path = tmp_path / "a.pcap"
-    path.write_bytes(AS_PCAP)
+def test_a_file_that_is_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    path, frames = tmp_path / "a.pcap", batch.frames()
+    record = AS_PCAP[24:]
+    path.write_bytes(AS_PCAP[:24] + record * (2 * WINDOW // len(record)))
     capture = open_capture(path, 0)
-    assert capture.fill(batch.frames(2)) == 2
     os.truncate(path, 100)
-    with pytest.raises(CaptureError, match="byte 100: the file was cut while it was being read"):
-        capture.fill(batch.frames(2))
+    before = WINDOW // len(record) * 3 // batch.ROWS  # batches of what was read before the cut
+    assert all(capture.fill(frames) == batch.ROWS for _ in range(before))
+    with pytest.raises(CaptureError, match=r"byte \d+: the file was cut while it was being read"):
+        all(capture.fill(frames) for _ in range(batch.ROWS))
     capture.close()
 
 
