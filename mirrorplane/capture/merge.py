@@ -137,6 +137,8 @@ class MergedSource:
     def close(self) -> None:
         """Close all."""
         self._frames, self._steps = None, []
+        self._open.clear()
+        self._heads.next[:] = self._heads.filled[:] = 0
         for recording in self._recordings:
             recording.close()
 

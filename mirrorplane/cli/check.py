@@ -5,6 +5,7 @@ Owns the summary. Must not know how anything is run.
 
 from rich.table import Table
 
+from mirrorplane.capture.source import CaptureError
 from mirrorplane.cli.terminal import show
 from mirrorplane.model import DEFAULT_MTU, Configuration, Interface, Session
 
@@ -56,6 +57,18 @@ def _target(read: Configuration, session: Session) -> str:
     return f"{session.target}: {ends}"
 
 
+def _side_taken(interface: Interface) -> str:
+    """Return which side a live run takes the interface's device for: what its kind says, if it is here."""
+    if interface.device is None:
+        return "eni"
+    from mirrorplane.capture.device import inspect  # netlink, which a file without devices does without
+
+    try:
+        return f"{inspect(interface.device, interface.netns).side} (by its kind)"
+    except CaptureError:
+        return "by its kind (not here now)"
+
+
 def _sources(interfaces: list[Interface]) -> Table:
     table = Table("source", "device", "side", "MAC", "addresses")
     for interface in interfaces:
@@ -63,7 +76,7 @@ def _sources(interfaces: list[Interface]) -> Table:
         table.add_row(
             interface.id,
             f"{place} in {interface.netns}" if interface.netns else place,
-            interface.side or "by the kind of device",
+            interface.side or _side_taken(interface),
             interface.mac.hex(":") if interface.mac else "by the device",
             ", ".join(map(str, interface.addresses)) or "by the device",
         )

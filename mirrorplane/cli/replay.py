@@ -18,7 +18,7 @@ from mirrorplane.engines.replay import Replay, Way, file_templates, into
 from mirrorplane.engines.report import report
 from mirrorplane.forward.pcap import PcapSink
 from mirrorplane.forward.pcapng import PcapngSink
-from mirrorplane.forward.records import refuse_inputs
+from mirrorplane.forward.records import STANDARD_OUTPUT, refuse_inputs
 from mirrorplane.forward.sink import Sink
 from mirrorplane.model import Configuration, with_networks
 from mirrorplane.plan import Plan, compile_plan
@@ -101,14 +101,16 @@ def _file_sink(path: str, capture: Recording) -> Sink:
 
 
 def _say(plan: Plan, run: Replay, wishes: Wishes) -> None:
+    """Show what was counted, on stderr where standard output is the capture."""
     found = report(plan, run.counters)
+    output = sys.stderr if wishes.output == STANDARD_OUTPUT else sys.stdout
     if wishes.json:
-        print(json.dumps(found))
+        print(json.dumps(found), file=output)
         return
     from mirrorplane.cli.terminal import counted, show
 
     for table in counted(found):
-        show(table)
+        show(table, output)
 
 
 def _refuse_contradictions(wishes: Wishes) -> None:
@@ -122,7 +124,7 @@ def _refuse_contradictions(wishes: Wishes) -> None:
         raise WrongUsageError(
             f"--speed {wishes.speed:g}: say a number above 0, for example 2 for twice as fast"
         )
-    if wishes.output is not None and not wishes.output.endswith(ENDINGS):
+    if wishes.output is not None and not wishes.output.endswith(ENDINGS) and wishes.output != STANDARD_OUTPUT:
         raise WrongUsageError(f"-o {wishes.output}: the format is told by the ending: .pcap or .pcapng")
 
 

@@ -6,7 +6,7 @@ Owns how things look. Must not know what is counted, nor why.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -26,12 +26,14 @@ from mirrorplane.engines.report import Report
 _FALLBACK_WIDTH = 120
 
 
-def show(what: RenderableType) -> None:
-    """Print to standard output: text as it is, tables drawn."""
+def show(what: RenderableType, output: TextIO | None = None) -> None:
+    """Print to *output*, standard output if it is None: text as it is, tables drawn."""
+    output = output or sys.stdout
     console = Console(
+        file=output,
         highlight=False,
         soft_wrap=isinstance(what, str),
-        width=None if sys.stdout.isatty() else _FALLBACK_WIDTH,
+        width=None if output.isatty() else _FALLBACK_WIDTH,
     )
     console.print(what, markup=False) if isinstance(what, str) else console.print(what)
 

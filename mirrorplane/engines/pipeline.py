@@ -4,6 +4,7 @@ Owns the order of the stages and the columns between them. Must not know what a 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -138,8 +139,11 @@ class Pipeline:
                     if not wait and (refused or not placed):
                         self._count(outlet.lose, first, last, Reason.RING_FULL)
                         return
-        except ForwardError:
+        except ForwardError as error:
+            self._count(outlet.retract, first - error.refused, first, Reason.SEND_FAILED)
             self._count(outlet.lose, first, last, Reason.SEND_FAILED)
+            with suppress(ForwardError):  # what was placed before the one that cannot be may well leave
+                self._send(outlet, first)
             raise
 
     def _send(self, outlet: Outlet, last: int) -> int:
@@ -148,6 +152,7 @@ class Pipeline:
             refused = outlet.sink.send()
         except ForwardError as error:
             self._count(outlet.retract, last - error.refused, last, Reason.SEND_FAILED)
+            error.refused = 0  # counted
             raise
         if refused:
             self._count(outlet.retract, last - refused, last, Reason.SEND_FAILED)

@@ -18,6 +18,8 @@ from numba.extending import register_jitable
 from mirrorplane.jit import inlined, intrinsics, store
 from mirrorplane.jit.columns import Column, Shape, fields, parameters
 
+numba.config.DISABLE_JIT = 0  # a switch for numba's users: without compiling there is no kernel to call
+
 _registered: set[Callable[..., Any]] = set()
 
 

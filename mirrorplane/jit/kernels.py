@@ -26,12 +26,13 @@ class Kernel:
         self.python = function
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.__doc__ = function.__doc__
+        self._sources = store.digest(function.__module__)
         self._entry: Callable[[int], int] | None = None
 
     def entry(self) -> Callable[[int], int]:
         """Return the machine code's entry point, from the store or else compiled now."""
         if self._entry is None:
-            self._entry = store.load(self.python.__module__, self.python.__qualname__, self._compile)
+            self._entry = store.load(self.name, self._sources, self._compile)
         return self._entry
 
     def _compile(self) -> bytes:

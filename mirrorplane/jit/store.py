@@ -4,9 +4,9 @@ Owns where compiled kernels lie between runs and how they become callable. Must 
 kernel does.
 
 A kept kernel is found by a digest of everything that its code depends on: the source of its module and of
-all of ours that it imports, the versions of numba, llvmlite and numpy, the processor, and the bounds-check
-switch. It is written under a temporary name and renamed, so that a reader never meets half a file; the
-folder belongs to its owner alone, because what lies in it is executed.
+all of ours that it imports, as they were when it was imported, the versions of numba, llvmlite and numpy,
+numba's switches, and the processor. It is written under a temporary name and renamed, so that a reader never
+meets half a file; the folder belongs to its owner alone, because what lies in it is executed.
 """
 
 import contextlib
@@ -38,10 +38,11 @@ _SEAL_LEN = hashlib.sha256().digest_size
 _engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as the engine that loaded it
 
 
-def load(module: str, name: str, compile_now: Callable[[], bytes]) -> Callable[[int], int]:
-    """Return the entry point of the kernel *name* of *module*, kept earlier or else from *compile_now*."""
+def load(name: str, sources: bytes, compile_now: Callable[[], bytes]) -> Callable[[int], int]:
+    """Return the entry point of the kernel *name* of *sources*, kept earlier or else from *compile_now*."""
     folder = _folder()
-    path = folder / f"{module}.{name}-{_digest(module)}.o" if folder else None
+    digest = hashlib.sha256(sources + _machine_facts().encode()).hexdigest()[:24]
+    path = folder / f"{name}-{digest}.o" if folder else None
     code = _read(path)
     if code is None:
         code = compile_now()
@@ -92,11 +93,15 @@ def _link(code: bytes) -> Callable[[int], int]:
     return ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
 
 
-def _digest(module: str) -> str:
-    digest = hashlib.sha256(_machine_facts().encode())
+def digest(module: str) -> bytes:
+    """Return a digest of the source that *module*'s kernels are made of.
+
+    To be asked for when the module is imported: later its file may be another than the code that is compiled.
+    """
+    found = hashlib.sha256()
     for path in sorted(_sources(module)):
-        digest.update(_source(path))
-    return digest.hexdigest()[:24]
+        found.update(_source(path))
+    return found.digest()
 
 
 @functools.cache
@@ -105,7 +110,7 @@ def _machine_facts() -> str:
         sys.version,
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),
-        str(bounds_checked()),
+        *(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")),
     ]
     return "\n".join(facts + [metadata.version(name) for name in ("numba", "llvmlite", "numpy")])
 
@@ -185,10 +190,13 @@ def _read(path: Path | None) -> bytes | None:
 def _write(path: Path | None, code: bytes) -> None:
     if path is None:
         return
-    with contextlib.suppress(
-        OSError
-    ):  # a full or read-only disk costs the next run its head start, nothing else
+    try:
         handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(_seal(code) + code)
+    except OSError:
+        return
+    # A full or read-only disk costs the next run its head start, nothing else.
+    with contextlib.suppress(OSError), os.fdopen(handle, "wb") as file:
+        file.write(_seal(code) + code)
+        file.flush()
         Path(temporary).replace(path)
+    Path(temporary).unlink(missing_ok=True)

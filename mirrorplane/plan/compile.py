@@ -24,6 +24,7 @@ from mirrorplane.plan.tries import Tries
 
 _LOW_64 = (1 << 64) - 1
 _ALSO = {"arp": tables.ALSO_ARP, "dhcp": tables.ALSO_DHCP, "non-ip": tables.ALSO_NON_IP}
+ANY_ADDRESS = (0, 0)
 NO_PORTS = (1, 0)
 """A range of ports that none lies in."""
 
@@ -206,11 +207,16 @@ class _Compiler:
         """Return (lowest port, highest port, first tunnel, last tunnel) of what a source's sessions send."""
         first = len(self.tunnels)
         for session in sessions:
-            for backend, source in product(self.configuration.backends(session), interface.addresses):
+            for backend in self.configuration.backends(session):
                 target = backend.addresses[0]
-                if source.version == target.version:
-                    ends = (*_halves(source), *_halves(target))
-                    self.tunnels.append((*ends, session.vxlan_port, _vni(session), source.version))
+                own = [
+                    _halves(address) for address in interface.addresses if address.version == target.version
+                ]
+                self.tunnels += [
+                    (*source, *_halves(target), session.vxlan_port, _vni(session), target.version)
+                    for source in own
+                    or [ANY_ADDRESS]  # copies then leave from an address that a device lends
+                ]
         ports = [session.vxlan_port for session in sessions]
         low, high = (min(ports), max(ports)) if ports else NO_PORTS
         return low, high, first, len(self.tunnels)

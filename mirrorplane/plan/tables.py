@@ -58,7 +58,7 @@ TUNNEL = np.dtype(
     ],
     align=True,
 )
-"""What own output looks like: from an address of a source ENI to one of a target, with this port and VNI."""
+"""What own output looks like: from a source ENI's address (0: any) to a target's, with this port and VNI."""
 
 CLASSIFIER = np.dtype(
     [

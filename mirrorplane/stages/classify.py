@@ -244,14 +244,14 @@ def _is_own_output(
 
 @inline
 def _is_between(data: U8, at: int, version: int, tunnel: Record) -> bool:
-    """Return whether the packet at *at* goes from one end of a tunnel to the other."""
+    """Return whether the packet at *at* goes from one end of a tunnel, or from anywhere, to the other."""
     if tunnel.version != version:
         return False
+    from_anywhere = tunnel.source_high == 0 and tunnel.source_low == 0
     if version == ipv4.VERSION:
         sender = unsigned(be32(data, at + ipv4.SOURCE.start))
         receiver = unsigned(be32(data, at + ipv4.DESTINATION.start))
-        return bool(sender == tunnel.source_low and receiver == tunnel.destination_low)
-    source_at, destination_at = at + ipv6.SOURCE.start, at + ipv6.DESTINATION.start
-    return _is_address6(data, source_at, tunnel.source_high, tunnel.source_low) and _is_address6(
-        data, destination_at, tunnel.destination_high, tunnel.destination_low
-    )
+        return bool(receiver == tunnel.destination_low and (from_anywhere or sender == tunnel.source_low))
+    if not _is_address6(data, at + ipv6.DESTINATION.start, tunnel.destination_high, tunnel.destination_low):
+        return False
+    return from_anywhere or _is_address6(data, at + ipv6.SOURCE.start, tunnel.source_high, tunnel.source_low)

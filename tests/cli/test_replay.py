@@ -145,6 +145,14 @@ def test_contradictions_are_refused(arguments: list[str], code: int, what: str) 
     assert what in refusal(mirrorplane("replay", *HTTP, *arguments), code)
 
 
+def test_standard_output_is_a_capture_and_stderr_tells_the_counts(tmp_path: Path) -> None:
+    filed = tmp_path / "out.pcap"
+    mirrorplane("replay", *HTTP, "-o", filed)
+    done = mirrorplane("replay", *HTTP, "-o", "-", "--json")
+    assert done.stdout == filed.read_bytes()
+    assert json.loads(done.stderr)["sessions"]["tms-http"]["mirrored_packets"] == len(frames(filed))
+
+
 def test_an_input_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "in.pcap"
     path.write_bytes((PCAPS / "http.pcap").read_bytes())
