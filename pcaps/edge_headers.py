@@ -50,7 +50,8 @@ LIES: list[Expected] = [
     sent(udp(32, below=IN6), "tms-all", 50 + 40 + 40),
     kept_back(udp(32, below=IN / IPv6(src=PEER6, dst=A6, version=4)), "malformed"),
     kept_back(Record(bytes(udp(32, below=IN6))[: 14 + 39]), "malformed"),
-    sent(ipv6(bytes(40), 253, plen=0), "tms-all", 50 + 40),  # zero is the truth, if it is no jumbogram
+    kept_back(ipv6(bytes(40), 253, plen=0), "malformed"),  # no jumbogram explains what follows
+    sent(ipv6(bytes(6), 253, plen=0), "tms-all", 50 + 40),  # zero is the truth: the rest is padding
     sent(ipv6(bytes(40), 253, plen=60000), "tms-all", 50 + 40 + 40),
     kept_back(ipv6(jumbo_option(70000) + bytes(32), 0, plen=40), "malformed"),
     kept_back(ipv6(jumbo_option(65535) + bytes(32), 0, plen=0), "malformed"),

@@ -156,9 +156,12 @@ def _folder() -> Path | None:
 
     None where there is none that only its owner can write.
     """
-    base = os.environ.get(FOLDER_VARIABLE) or os.environ.get("XDG_CACHE_HOME")
+    named = os.environ.get(FOLDER_VARIABLE) or os.environ.get("XDG_CACHE_HOME")
     with contextlib.suppress(OSError, RuntimeError):
-        folder = (Path(base) if base else Path.home() / ".cache") / "mirrorplane"
+        base = Path(named) if named else Path.home() / ".cache"
+        if not base.is_absolute() or base == Path("/.cache"):
+            return None  # an empty HOME, say, which is no place of anybody's
+        folder = base / "mirrorplane"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _is_ours(folder.stat()):
             return folder

@@ -2,10 +2,11 @@
 
 Owns the fixed header and the chain behind it. Must not know ports or tunnels.
 
-A length that lies: a payload length of 0 is the truth only for a packet that ends with its header, or for a
-jumbogram, whose hop-by-hop header carries the length (above 65,535) in an option. A jumbo option beside a
-payload length, or with a length that would have fitted the header, contradicts the header (RFC 2675,
-section 3).
+A length that lies: a payload length of 0 is the truth only for a packet that ends with its header (padding
+may follow, and anything behind "no next header"), or for a jumbogram, whose hop-by-hop header carries the
+length (above 65,535) in an option. Without that option, what follows such a header is past what a jumbogram
+explains: a super-packet of an offload that set no length, say. A jumbo option beside a payload length, or
+with a length that would have fitted the header, contradicts the header (RFC 2675, section 3).
 """
 
 from ipaddress import IPv6Address
@@ -26,6 +27,10 @@ VERSION = 6
 DEFAULT_HOP_LIMIT = 64
 
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
+NO_NEXT_HEADER = 59
+PADDED_LEN = 46
+"""An Ethernet frame has no less payload (IEEE 802.3): up to here, what follows a packet is padding."""
+
 EXTENSION_UNIT = 8
 MAX_EXTENSIONS = 8
 UNKNOWN_PROTOCOL = 255
@@ -86,7 +91,8 @@ def length(data: U8, at: int, there: int) -> int:
     if data[at + _NEXT_AT] == HOP_BY_HOP:
         jumbo = _jumbo_length(data, at + HEADER_LEN, there - HEADER_LEN)
     if jumbo == 0:
-        return min(HEADER_LEN + payload, there)
+        unexplained = payload == 0 and there > PADDED_LEN and data[at + _NEXT_AT] != NO_NEXT_HEADER
+        return 0 if unexplained else min(HEADER_LEN + payload, there)
     if payload or jumbo < MIN_JUMBO:
         return 0
     return min(HEADER_LEN + jumbo, there)

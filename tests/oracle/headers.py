@@ -14,6 +14,7 @@ HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60
 EXTENSIONS = {HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION}
 MOST_EXTENSIONS = 8
 JUMBO_PAYLOAD = 0xC2
+NO_NEXT_HEADER, LEAST_ETHERNET_PAYLOAD = 59, 46
 TCP, UDP = 6, 17
 WITH_PORTS = {TCP, UDP, 33, 132, 136}
 """TCP, UDP, DCCP, SCTP, UDP-Lite: both ports are the first four bytes."""
@@ -170,6 +171,8 @@ def _ipv6_length(body: bytes) -> int:
     payload_length = be16(body, 4)
     jumbo = _jumbo_payload(body) if body[6] == HOP_BY_HOP else None
     if jumbo is None:
+        if payload_length == 0 and body[6] != NO_NEXT_HEADER and len(body) > LEAST_ETHERNET_PAYLOAD:
+            raise MalformedError("IPv6 length past what a jumbogram explains")
         return min(40 + payload_length, len(body))
     if payload_length != 0 or jumbo < 65536:
         raise MalformedError("a jumbogram that is none")

@@ -8,6 +8,7 @@ from tests.vectors.case import Case, Config
 from tests.vectors.world import (
     IPV4,
     IPV6,
+    MALFORMED,
     SENSOR6,
     SERVICE_VLAN,
     VLAN,
@@ -180,10 +181,17 @@ LEFT_OUT = [
     one("a frame check sequence is not mirrored", http4(100) + b"\xde\xad\xbe\xef", mirrored(114)),
     one("IPv4 of 20 bytes and padding", ethernet(ip4(b"", proto=59) + bytes(26)), mirrored(34)),
     one("IPv6 of 40 bytes and padding", ethernet(ip6(b"", nh=59) + bytes(6), IPV6), mirrored(54)),
+    one("IPv6 payload length 0, and padding", ethernet(ip6(b"", nh=6) + bytes(6), IPV6), mirrored(54)),
+    one("IPv6 payload length 0, and a header", ethernet(ip6(tcp(), plen=0), IPV6), MALFORMED),
     one(
-        "IPv6 payload length 0 without a jumbogram: 40 bytes, the rest is padding",
-        ethernet(ip6(tcp(), plen=0), IPV6),
+        "no next header: what follows a payload length of 0 is ignored",
+        ethernet(ip6(tcp(), nh=59, plen=0), IPV6),
         mirrored(54),
+    ),
+    one(
+        "an IPv6 super-packet without a length, past what a jumbogram explains",
+        ethernet(ip6(bytes(70000), nh=6, plen=0), IPV6),
+        MALFORMED,
     ),
     one("a capture cut by its snaplen: what is there", http4(1000)[:200], mirrored(200)),
     one("a cut capture is truncated only by us", http4(1000)[:200], mirrored(78, truncated=True), _with(64)),
