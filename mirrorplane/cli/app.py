@@ -4,20 +4,27 @@ Owns what can be typed. Must not know how any of it is done: each command's modu
 called.
 """
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from mirrorplane import __version__
-from mirrorplane.cli.outcome import exit_codes
+from mirrorplane.cli.outcome import exit_codes, open_streams
 
 if TYPE_CHECKING:
     from mirrorplane.model import Configuration
 
+NAME = "mirrorplane"
+
+USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
+"""click's UsageError: all that can be wrong with what was typed. Some typers bring their own click."""
+
 app = typer.Typer(
-    name="mirrorplane",
+    name=NAME,
     help="Cloud-style VPC traffic mirroring on any Linux host.",
     no_args_is_help=True,
     add_completion=False,
@@ -45,9 +52,28 @@ class Engine(StrEnum):
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, and end the process with its exit code."""
+    open_streams()
     with exit_codes():
-        app()
+        code = _do(sys.argv[1:])
+    raise SystemExit(code)
+
+
+def _do(arguments: list[str]) -> int:
+    """Do what *arguments* say; return the exit code.
+
+    As typer does, but that Ctrl-C and errors of the system are left to `exit_codes`.
+    """
+    command = get_command(app)
+    try:
+        with command.make_context(NAME, arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except USAGE_ERROR as error:
+        error.show()
+        return int(error.exit_code)
+    return 0
 
 
 def _read(config: str) -> "Configuration":
@@ -104,7 +130,7 @@ def replay(
     from mirrorplane.cli.replay import replay as run
 
     chosen = direction.value if direction else None
-    run(read, Wishes(source, output, send, speed, topspeed, chosen, json))
+    run(config, read, Wishes(source, output, send, speed, topspeed, chosen, json))
 
 
 @app.command()

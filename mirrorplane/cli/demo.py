@@ -5,23 +5,25 @@ it starts `mirrorplane run` as a user would. Without privileges it replays a rec
 """
 
 import json
+import os
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from select import PIPE_BUF, select
 from subprocess import Popen
 
 from rich.table import Table
 
 import mirrorplane
-from mirrorplane.cli.decoding import Received, describe, unwrap
 from mirrorplane.cli.outcome import FailedError
 from mirrorplane.cli.terminal import show
 from mirrorplane.engines.report import Report
+from mirrorplane.lab.decoding import Received, describe, unwrap
 
 READY = "mirrorplane: ready"
 LONGEST_START, LONGEST_ARRIVAL = 60.0, 5.0
@@ -44,12 +46,29 @@ def demo(output: Path) -> None:
         raise FailedError(f"{output.parent}: no such folder")
     from mirrorplane.lab.namespaces import missing  # pyroute2, which takes half a second
 
-    why = missing()
-    if why is None:
-        _live(output)
-    else:
-        show(f"No live lab here: {why}.\nReplaying a recording of it instead.")
-        _recorded(output)
+    with _writable(output):
+        why = missing()
+        if why is None:
+            _live(output)
+        else:
+            show(f"No live lab here: {why}.\nReplaying a recording of it instead.")
+            _recorded(output)
+
+
+@contextmanager
+def _writable(output: Path) -> Iterator[None]:
+    """See that *output* can be written before the block; leave no empty file if that fails.
+
+    Raises OSError. A pipe or a device is not tried: its reader would see it end.
+    """
+    new = not os.path.lexists(output)
+    if new or output.is_file() or output.is_dir():
+        output.open("ab").close()
+    try:
+        yield
+    finally:
+        if new and output.is_file() and not output.stat().st_size:
+            output.unlink()
 
 
 def _live(output: Path) -> None:
@@ -65,7 +84,7 @@ def _live(output: Path) -> None:
             sent = stack.enter_context(lab.record_source())
             received = stack.enter_context(lab.record_sensor())
             running = lab.host.spawn([sys.executable, "-m", "mirrorplane", "run", str(path)])
-            _await_ready(running)
+            await_ready(running)
             for talk in lab.talk():
                 show(f"  {talk.what}: {talk.exchanges} exchanges, {talk.payload_bytes:,} bytes of answers")
             found = _stop(running, lambda: len(received.frames))
@@ -97,17 +116,17 @@ def _recorded(output: Path) -> None:
     _tell(report(plan, run.counters), _copies(copy.data for copy in sink.mirrored), output)
 
 
-def _await_ready(running: Popen[str]) -> None:
-    """Wait until `run` mirrors every source."""
-    end = time.monotonic() + LONGEST_START
-    lines: list[str] = []
-    while running.stderr is not None and (line := running.stderr.readline()):
-        lines.append(line.strip())
-        if line.startswith(READY):
-            return
-        if time.monotonic() > end:
-            break
-    raise FailedError("; ".join(["mirrorplane run did not get ready", *lines]))
+def await_ready(running: Popen[str], seconds: float = LONGEST_START) -> None:
+    """Wait until `run` mirrors every source. Raises FailedError if it ends before, or takes too long."""
+    end, said = time.monotonic() + seconds, b""
+    pipe = running.stderr.fileno() if running.stderr is not None else -1
+    while READY.encode() not in said:
+        waiting, _, _ = select([pipe], [], [], max(end - time.monotonic(), 0.0))
+        more = os.read(pipe, PIPE_BUF) if waiting else b""
+        if not more:
+            lines = said.decode(errors="replace").splitlines()
+            raise FailedError("; ".join(["mirrorplane run did not get ready", *lines]))
+        said += more
 
 
 def _stop(running: Popen[str], arrived: Callable[[], int]) -> Report:
@@ -119,7 +138,8 @@ def _stop(running: Popen[str], arrived: Callable[[], int]) -> Report:
     running.send_signal(signal.SIGTERM)
     output, errors = running.communicate(timeout=LONGEST_ARRIVAL)
     if running.returncode:
-        raise FailedError(f"mirrorplane run ended with {running.returncode}: {errors.strip()}")
+        said = "; ".join(errors.splitlines())
+        raise FailedError(f"mirrorplane run ended with {running.returncode}: {said}")
     last: Report = json.loads(output.splitlines()[-1])
     return last
 

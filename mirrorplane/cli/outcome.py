@@ -3,11 +3,16 @@
 Owns the codes (DESIGN 6) and which error means which. Must not know any command.
 """
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
-from pathlib import Path
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Exit(IntEnum):
@@ -27,31 +32,70 @@ class FailedError(Exception):
     """What was asked for could not be done: one line that says why."""
 
 
+class _Output(FileIO):
+    """Standard output, whose errors say that it is theirs."""
+
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def open_streams() -> None:
+    """Make the standard streams ready, also those that were closed before we started.
+
+    Without that the first file or socket opened would get a closed one's number, and what is printed. Reading
+    from such an input, or writing to such an output, fails as a closed descriptor does (after gnulib's
+    stdopen); what is said on such a stderr is lost.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_WRONLY), "r")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    was = sys.stdout
+    sys.stdout = TextIOWrapper(
+        BufferedWriter(_Output(was.fileno(), "w", closefd=False)),
+        encoding=was.encoding,
+        errors=was.errors,
+        line_buffering=was.isatty(),
+    )
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn the errors that a user can cause into their line and exit code.
 
-    Let others, which are ours, through.
+    Let others, which are ours, through. Whatever happens, the interpreter finds nothing to say about standard
+    output when it closes it.
     """
     try:
         yield
+        sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(Exit.INTERRUPTED) from None
-    except BrokenPipeError:
-        _silence_standard_output()
+    except BrokenPipeError:  # whoever read our output has enough of it
         raise SystemExit(Exit.FAILED) from None
     except Exception as error:
         code = _code(error)
         if code is None:
             raise
-        complain(str(error))
+        complain(_line(error))
         raise SystemExit(code) from None
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:
-    """Print *text* to stderr, each of its lines marked as ours."""
-    for line in text.splitlines() or [""]:
-        print(f"mirrorplane: {line}", file=sys.stderr, flush=True)
+    """Print *text* to stderr, each of its lines marked as ours; where that fails, nobody is told."""
+    with suppress(OSError):
+        for line in text.splitlines() or [""]:
+            print(f"mirrorplane: {line}", file=sys.stderr, flush=True)
 
 
 def _code(error: Exception) -> Exit | None:
@@ -62,12 +106,17 @@ def _code(error: Exception) -> Exit | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"ConfigurationError", "PlanError", "WrongUsageError"}:
         return Exit.WRONG
-    if names & {"CaptureError", "ForwardError", "FailedError"}:
+    if names & {"CaptureError", "ForwardError", "LabError", "FailedError"}:
+        return Exit.FAILED
+    if names & {"OSError", "NetlinkError", "TimeoutExpired"}:
         return Exit.FAILED
     return None
 
 
-def _silence_standard_output() -> None:
-    """Whoever read our output has gone; keep the interpreter from saying so when it closes the stream."""
-    with Path("/dev/null").open("w") as nowhere:
-        sys.stdout = nowhere
+def _line(error: Exception) -> str:
+    """Return what to say of *error*: ours say it themselves, the system's with a number that says little."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if type(error).__name__ == "NetlinkError":
+        return f"netlink: {error.args[-1]}"  # (errno, its message)
+    return str(error)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 from mirrorplane.batch import DIRECTIONS, UNKNOWN
-from mirrorplane.capture.file import open_capture
+from mirrorplane.capture.file import STANDARD_INPUT, open_capture
 from mirrorplane.capture.merge import merged
 from mirrorplane.capture.recording import Recording
 from mirrorplane.cli.outcome import WrongUsageError, complain
@@ -21,7 +21,7 @@ from mirrorplane.forward.pcapng import PcapngSink
 from mirrorplane.forward.records import STANDARD_OUTPUT, refuse_inputs
 from mirrorplane.forward.sink import Sink
 from mirrorplane.model import Configuration, with_networks
-from mirrorplane.plan import Plan, compile_plan
+from mirrorplane.plan import Plan, PlanError, compile_plan
 
 ENDINGS = (".pcap", ".pcapng")
 RECORDED = 1.0
@@ -43,10 +43,12 @@ class Wishes(NamedTuple):
     json: bool
 
 
-def replay(read: Configuration, wishes: Wishes) -> None:
+def replay(path: str, read: Configuration, wishes: Wishes) -> None:
     """Do it: mirror the files, then say what was counted; a broken file is complained of after that."""
     _refuse_contradictions(wishes)
     paths = _sources(wishes.sources)
+    if [path, *paths.values()].count(STANDARD_INPUT) > 1:
+        raise WrongUsageError("standard input can be one source, or the configuration, not both")
     read = with_networks(read, {}, random.SystemRandom())
     _refuse_unknown(paths, read)
     fallback = DIRECTIONS.index(wishes.direction) if wishes.direction else UNKNOWN
@@ -57,8 +59,8 @@ def replay(read: Configuration, wishes: Wishes) -> None:
         ]
         capture = stack.enter_context(closing(merged(opened)))
         if wishes.output is not None:
-            refuse_inputs(wishes.output, paths.values())
-            run = _into_file(plan, capture, wishes.output, stack)
+            refuse_inputs(wishes.output, [path, *paths.values()])
+            run = _into_file(path, plan, capture, wishes.output, stack)
         else:
             run = _to_targets(plan, capture, wishes, stack)
         try:
@@ -77,9 +79,12 @@ def _watch(run: Replay, capture: Recording, wishes: Wishes) -> None:
         run.run(progress)
 
 
-def _into_file(plan: Plan, capture: Recording, path: str, stack: ExitStack) -> Replay:
-    templates = file_templates(plan)  # a plan that cannot be written is refused before there is a file
-    sink = stack.enter_context(closing(_file_sink(path, capture)))
+def _into_file(path: str, plan: Plan, capture: Recording, output: str, stack: ExitStack) -> Replay:
+    try:
+        templates = file_templates(plan)  # a plan that cannot be written is refused before there is a file
+    except PlanError as error:
+        raise WrongUsageError(f"{path}: {error}") from None
+    sink = stack.enter_context(closing(_file_sink(output, capture)))
     return Replay(plan, capture, into(sink, templates))
 
 
@@ -140,8 +145,6 @@ def _sources(pairs: list[str]) -> dict[str, str]:
         if name in paths:
             raise WrongUsageError(f"--source {name} is given twice; a source's packets come from one file")
         paths[name] = path
-    if list(paths.values()).count("-") > 1:
-        raise WrongUsageError("standard input can be one source only")
     return paths
 
 

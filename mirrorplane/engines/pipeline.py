@@ -103,7 +103,7 @@ class Pipeline:
         for row, outlet in enumerate(self.outlets):
             try:
                 self._forward(outlet, 0, int(outlet.copies.count[0]), wait=wait)
-            except ForwardError:
+            except BaseException:
                 for behind in self.outlets[row + 1 :]:
                     self.abandon(behind, 0)
                 raise
@@ -139,8 +139,9 @@ class Pipeline:
                     if not wait and (refused or not placed):
                         self._count(outlet.lose, first, last, Reason.RING_FULL)
                         return
-        except ForwardError as error:
-            self._count(outlet.retract, first - error.refused, first, Reason.SEND_FAILED)
+        except BaseException as error:  # an interruption too: nothing that was seen goes uncounted
+            refused = error.refused if isinstance(error, ForwardError) else 0
+            self._count(outlet.retract, first - refused, first, Reason.SEND_FAILED)
             self._count(outlet.lose, first, last, Reason.SEND_FAILED)
             with suppress(ForwardError):  # what was placed before the one that cannot be may well leave
                 self._send(outlet, first)

@@ -13,7 +13,7 @@ import numpy as np
 from mirrorplane.capture.source import Source
 from mirrorplane.counters import Counters
 from mirrorplane.engines.pipeline import Outlet, Pipeline
-from mirrorplane.forward.sink import ForwardError, Sink
+from mirrorplane.forward.sink import Sink
 from mirrorplane.jit import I32, I64
 from mirrorplane.model import DEFAULT_MTU
 from mirrorplane.plan import Plan, PlanError, templates
@@ -109,7 +109,7 @@ class Replay:
                 now = clock.wait_for(min(int(due.times[due.next]) for due in left))
                 for due in left:
                     self._send_due(due, now)
-        except ForwardError:
+        except BaseException:  # an interruption too, which mostly finds us waiting
             for due in left:
                 self._pipeline.abandon(due.outlet, due.next)
             raise

@@ -23,7 +23,7 @@ from sys import executable
 from typing import NamedTuple
 
 from mirrorplane.lab.namespaces import LabError
-from mirrorplane.lab.network import End, Host, Lab
+from mirrorplane.lab.network import End, Host, Lab, last_line
 from mirrorplane.lab.recorder import Recorder, Sensor
 
 TRAFFIC = Path(__file__).with_name("traffic.py")
@@ -150,7 +150,7 @@ def serve(host: Host, program: str, address: str, port: int) -> None:
     output = server.stdout
     if output is None or not (select([output], [], [], STARTUP)[0] and output.readline()):
         server.kill()
-        raise LabError(f"{program} on {host.name} does not listen: {server.communicate()[1].strip()}")
+        raise LabError(f"{program} on {host.name} does not listen: {last_line(server.communicate()[1])}")
 
 
 def talk(host: Host, program: str, address: str, port: int, *arguments: str) -> Talk:

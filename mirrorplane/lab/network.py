@@ -26,6 +26,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from pyroute2 import Ethtool, IPRoute
 
 from mirrorplane.lab.namespaces import MARK, PREFIX, LabError, Namespace, remove_names, sweep
+from mirrorplane.wire.vxlan import PORT as VXLAN_PORT
 
 GRACE = 2.0
 """Seconds that a program has between SIGTERM and SIGKILL when the lab ends."""
@@ -121,7 +122,7 @@ class Host:
 
         self.call(change)
 
-    def vxlan(self, device: str, vni: int, port: int = 4789) -> None:
+    def vxlan(self, device: str, vni: int, port: int = VXLAN_PORT) -> None:
         """Make a kernel VXLAN device that takes in what arrives for *vni*, from whoever sends it."""
         kind = {"kind": "vxlan", "vxlan_id": vni, "vxlan_port": port, "vxlan_learning": False}
         self.netlink(lambda netlink: netlink.link("add", ifname=device, state="up", **kind))
@@ -147,7 +148,7 @@ class Host:
         except TimeoutExpired:
             raise LabError(f"{what} did not end within {timeout:g} s") from None
         if program.returncode:
-            raise LabError(f"{what} failed ({program.returncode}): {errors.strip()}")
+            raise LabError(f"{what} failed ({program.returncode}): {last_line(errors)}")
         return CompletedProcess(arguments, program.returncode, output, errors)
 
     def close(self) -> None:
@@ -249,6 +250,11 @@ class Lab:
             end.host.netlink(end.configure)
         for end in (one, other):
             end.host.netlink(end.wait_until_up)
+
+
+def last_line(said: str) -> str:
+    """Return where a program's complaint ends: a Python traceback says there what happened."""
+    return said.strip().rpartition("\n")[2]
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -32,6 +32,8 @@ from typing import NamedTuple, Self
 
 from mirrorplane.lab.namespaces import LabError
 from mirrorplane.lab.network import Host
+from mirrorplane.wire.pcap import FileHeader, emit_file_header
+from mirrorplane.wire.vxlan import PORT as VXLAN_PORT
 
 ETH_P_ALL = 0x0003
 """include/uapi/linux/if_ether.h: frames of every protocol, both ways."""
@@ -62,10 +64,9 @@ LARGEST_FRAME = 1 << 17
 RECEIVE_BUFFER = 1 << 25
 ANCILLARY = 256
 
-NANOSECOND_PCAP = Struct("<IHHiIII")
-NANOSECOND_RECORD = Struct("<IIII")
-NANOSECOND_MAGIC, PCAP_VERSION, LINKTYPE_ETHERNET = 0xA1B23C4D, (2, 4), 1
-"""draft-ietf-opsawg-pcap, section 4: the file header of a capture in nanoseconds, and a record's."""
+PCAP = FileHeader("little", nanoseconds=True)
+RECORD = Struct("<IIII")
+"""A record's header in a pcap file (`wire.pcap`): seconds, nanoseconds, captured and original length."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -122,12 +123,10 @@ class Recorder:
     def write(self, path: Path) -> None:
         """Write the frames seen so far as a pcap file with nanoseconds."""
         with path.open("wb") as file:
-            file.write(
-                NANOSECOND_PCAP.pack(NANOSECOND_MAGIC, *PCAP_VERSION, 0, 0, LARGEST_FRAME, LINKTYPE_ETHERNET)
-            )
+            file.write(emit_file_header(PCAP))
             for seen in self.frames:
                 size = len(seen.frame)
-                file.write(NANOSECOND_RECORD.pack(*divmod(seen.time, NANOSECONDS), size, size) + seen.frame)
+                file.write(RECORD.pack(*divmod(seen.time, NANOSECONDS), size, size) + seen.frame)
 
     def close(self) -> None:
         """Take in what has arrived, then stop. Further calls do nothing."""
@@ -156,7 +155,7 @@ class Sensor(Recorder):
     mirrored packet's outer source, which is the source ENI, and be mirrored in turn.
     """
 
-    def __init__(self, host: Host, device: str, port: int = 4789) -> None:
+    def __init__(self, host: Host, device: str, port: int = VXLAN_PORT) -> None:
         """Start recording, listening on *port* of every address of *host*. Raises OSError if it is taken."""
         super().__init__(host, device, outgoing=False)
         try:

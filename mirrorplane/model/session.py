@@ -15,7 +15,8 @@ from mirrorplane.model.scalars import MAX_PORT, flag, identifier, some, whole
 MAX_SESSION_PRIORITY = 32766
 MAX_SOURCES = 10
 MAX_VNI = (1 << 24) - 1
-"""RFC 7348, section 5: the VXLAN Network Identifier has 24 bits."""
+"""RFC 7348, section 5: the VXLAN Network Identifier has 24 bits. `wire.vxlan` says it too, and the port, but
+imports numpy: a wrong configuration is refused without it."""
 
 MIN_PACKET_LENGTH, DEFAULT_PACKET_LENGTH, MAX_PACKET_LENGTH = 64, 1500, 8500
 VXLAN_PORT = 4789

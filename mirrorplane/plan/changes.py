@@ -15,7 +15,7 @@ class Changes(NamedTuple):
     removed_sources: frozenset[str]
     added_sessions: frozenset[str]
     removed_sessions: frozenset[str]
-    rerouted_sessions: frozenset[str]
+    changed_sessions: frozenset[str]
 
     @property
     def is_empty(self) -> bool:
@@ -32,7 +32,7 @@ def diff(old: Plan, new: Plan) -> Changes:
         removed_sources=frozenset(old.sources) - frozenset(new.sources),
         added_sessions=frozenset(new.sessions) - frozenset(old.sessions),
         removed_sessions=frozenset(old.sessions) - frozenset(new.sessions),
-        rerouted_sessions=frozenset(name for name in stayed if before.get(name) != after.get(name)),
+        changed_sessions=frozenset(name for name in stayed if before.get(name) != after.get(name)),
     )
 
 

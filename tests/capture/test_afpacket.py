@@ -79,6 +79,14 @@ def send(host: Host, *packets: Packet | bytes, device: str = "eth0") -> None:
     host.call(body)
 
 
+def turn(host: Host, state: str) -> None:
+    host.netlink(lambda link: link.link("set", ifname="eth0", state=state))
+
+
+def delete(host: Host) -> None:
+    host.netlink(lambda link: link.link("del", ifname="eth0"))
+
+
 def number(count: int, size: int = 46) -> list[bytes]:
     """Return so many frames of *size* bytes, each with its number at its end."""
     frame = bytes(ETHER / DATAGRAM / Raw(bytes(size - 42)))
@@ -165,9 +173,9 @@ def test_what_finds_the_ring_full_is_counted(pair: Pair) -> None:
 
 def test_a_device_that_is_down_comes_back_by_itself(pair: Pair) -> None:
     with pair.ring() as ring:
-        pair.left.run(["ip", "link", "set", "eth0", "down"])
+        turn(pair.left, "down")
         assert not ring.is_gone()
-        pair.left.run(["ip", "link", "set", "eth0", "up"])
+        turn(pair.left, "up")
         send(pair.right, *number(3))
         assert numbers(filled(ring, 3)) == [0, 1, 2]
         assert not ring.is_gone()
@@ -175,7 +183,7 @@ def test_a_device_that_is_down_comes_back_by_itself(pair: Pair) -> None:
 
 def test_a_removed_device_is_gone(pair: Pair) -> None:
     with pair.ring() as ring:
-        pair.left.run(["ip", "link", "delete", "eth0"])
+        delete(pair.left)
         assert ring.is_gone()
         assert filled(ring, 1, seconds=0.05) == []
 
@@ -218,7 +226,7 @@ def packet_sockets(host: Host) -> list[str]:
 
 def test_a_device_that_goes_before_the_ring_opens_is_refused(pair: Pair) -> None:
     device = inspect("eth0", pair.left.namespace.reference)
-    pair.left.run(["ip", "link", "delete", "eth0"])
+    delete(pair.left)
     with pytest.raises(CaptureError, match="device eth0: No such device"):
         ReceiveRing(device)
     assert packet_sockets(pair.left) == []

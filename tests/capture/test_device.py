@@ -23,9 +23,9 @@ def hosts() -> Iterator[tuple[Host, Host]]:
         left, right = lab.host("left"), lab.host("right")
         addresses = ("169.254.0.1/16", "fe80::1/64", "10.0.0.1/24", "fd00::1/64", "10.0.0.2/24")
         lab.link(End(left, "eth0", "02:00:00:00:00:01", addresses), End(right, "eth0"), mtu=1400)
-        left.run(["ip", "link", "add", "here0", "type", "veth", "peer", "name", "here1"])
-        left.run(["ip", "tuntap", "add", "tap0", "mode", "tap"])
-        left.run(["ip", "tuntap", "add", "tun0", "mode", "tun"])
+        left.netlink(lambda link: link.link("add", ifname="here0", kind="veth", peer={"ifname": "here1"}))
+        left.netlink(lambda link: link.link("add", ifname="tap0", kind="tuntap", mode="tap"))
+        left.netlink(lambda link: link.link("add", ifname="tun0", kind="tuntap", mode="tun"))
         yield left, right
 
 

@@ -1,6 +1,7 @@
 """The command line as a user types it: a process of its own, what it printed, and its exit code."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,3 +25,9 @@ def refusal(done: subprocess.CompletedProcess[bytes], code: int) -> str:
     assert done.returncode == code, said
     assert "Traceback" not in said
     return said
+
+
+def redirected(arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `mirrorplane` with *arguments*, in which a shell's redirections work, from the checkout."""
+    command = f"{shlex.quote(sys.executable)} -m mirrorplane {arguments}"
+    return subprocess.run(["bash", "-c", command], capture_output=True, check=False, cwd=ROOT, timeout=120)

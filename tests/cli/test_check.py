@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PCAPS, mirrorplane, refusal
+from mirrorplane.model import MAX_VNI, VXLAN_PORT
+from mirrorplane.wire import vxlan
+from tests.cli.commands import PCAPS, mirrorplane, redirected, refusal
 
 
 def test_a_right_file_is_summed_up() -> None:
@@ -39,6 +41,10 @@ def test_standard_input_is_a_file_too() -> None:
     assert "standard input:1: " in refusal(mirrorplane("check", "-", given=b"x: 1\n"), 2)
 
 
+def test_a_standard_input_that_is_closed_is_refused() -> None:
+    assert refusal(redirected("check - <&-"), 2) == "mirrorplane: standard input: Bad file descriptor\n"
+
+
 @pytest.mark.parametrize(("name", "what"), [("missing.yaml", "No such file"), (".", "Is a directory")])
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str, what: str) -> None:
     assert what in refusal(mirrorplane("check", tmp_path / name), 2)
@@ -47,6 +53,11 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str, what: st
 def test_a_wrong_file_is_refused_without_numpy() -> None:
     """What refuses a configuration has not loaded what runs one."""
     assert "numpy" not in _modules_of("mirrorplane.cli.reading")
+
+
+def test_what_the_model_says_of_vxlan_is_so() -> None:
+    """It says it again for the reason above."""
+    assert (MAX_VNI, VXLAN_PORT) == (vxlan.MAX_VNI, vxlan.PORT)
 
 
 def _modules_of(module: str) -> set[str]:

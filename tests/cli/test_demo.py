@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mirrorplane.cli.demo import await_ready
+from mirrorplane.cli.outcome import FailedError
 from mirrorplane.lab.namespaces import missing
-from tests.cli.commands import mirrorplane, refusal
+from tests.cli.commands import mirrorplane, redirected, refusal
 from tests.cli.test_replay import expected, frames
 
 WHY = missing()
@@ -45,3 +47,29 @@ def test_without_privileges_the_recording_is_replayed(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "no such folder" in refusal(mirrorplane("demo", "-o", tmp_path / "none" / "x.pcap"), 1)
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    done = mirrorplane("demo", "-o", tmp_path)
+    assert refusal(done, 1) == f"mirrorplane: {tmp_path}: Is a directory\n"
+    assert not done.stdout, "before anything is built"
+
+
+def test_a_demo_that_fails_leaves_no_empty_file(tmp_path: Path) -> None:
+    output = tmp_path / "demo.pcap"
+    refusal(redirected(f"demo -o {output} > /dev/full"), 1)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("printf 'no end of line' >&2; exec sleep 60", "no end of line"),
+        ("echo one >&2; echo two >&2", "one; two"),
+    ],
+)
+def test_a_run_that_does_not_get_ready_is_not_waited_for(program: str, why: str) -> None:
+    with subprocess.Popen(["sh", "-c", program], stderr=subprocess.PIPE, text=True) as running:
+        with pytest.raises(FailedError, match=f"did not get ready; {why}$"):
+            await_ready(running, 0.5)
+        running.kill()

@@ -14,7 +14,7 @@ import yaml
 
 from mirrorplane import batch
 from mirrorplane.capture.file import open_capture
-from mirrorplane.cli.decoding import unwrap
+from mirrorplane.lab.decoding import unwrap
 from mirrorplane.lab.demo import REST_VNI, Demo, demo
 from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.recorder import Recorder

@@ -105,6 +105,6 @@ def test_changes_name_what_came_went_and_moved() -> None:
     changes = diff(old, compile_plan(read(text, "new.yaml")))
     assert changes.added_sessions == {"tms-on"}
     assert changes.removed_sessions == {"tms-off"}
-    assert changes.rerouted_sessions == {"tms-early"}
+    assert changes.changed_sessions == {"tms-early"}
     assert (changes.added_sources, changes.removed_sources) == (frozenset(), frozenset())
     assert not changes.is_empty
