@@ -82,7 +82,8 @@ def exit_codes() -> Iterator[None]:
         code = _code(error)
         if code is None:
             raise
-        complain(_line(error))
+        for line in getattr(error, "problems", (_line(error),)):  # a configuration may have several
+            complain(line)
         raise SystemExit(code) from None
     finally:
         try:
@@ -92,10 +93,13 @@ def exit_codes() -> Iterator[None]:
 
 
 def complain(text: str) -> None:
-    """Print *text* to stderr, each of its lines marked as ours; where that fails, nobody is told."""
+    """Print *text* to stderr as a line of ours; where that fails, nobody is told.
+
+    A file's name may hold anything: what is not to be printed is shown by its code.
+    """
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
     with suppress(OSError):
-        for line in text.splitlines() or [""]:
-            print(f"mirrorplane: {line}", file=sys.stderr, flush=True)
+        print(f"mirrorplane: {shown}", file=sys.stderr, flush=True)
 
 
 def _code(error: Exception) -> Exit | None:

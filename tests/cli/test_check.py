@@ -64,3 +64,16 @@ def _modules_of(module: str) -> set[str]:
     look = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_a_name_is_shown_harmlessly(tmp_path: Path) -> None:
+    said = refusal(mirrorplane("check", tmp_path / "no\nsuch\x1b[31m.yaml"), 2)
+    assert said.count("\n") == 1
+    assert "no\\nsuch\\x1b[31m.yaml" in said
+
+
+def test_every_problem_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("interfaces:\n  eni-a: {mac: x}\n  eni-b: {mtu: y}\n")
+    lines = refusal(mirrorplane("check", path), 2).splitlines()
+    assert [line.split(": ")[1] for line in lines] == [f"{path}:2", f"{path}:3"]
