@@ -10,24 +10,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
 from types import FrameType
 from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
 
+from mirrorplane.capture.device import Side
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.cli.outcome import WrongUsageError, complain
-from mirrorplane.cli.reading import configuration
+from mirrorplane.cli.reading import STANDARD_INPUT, configuration
 from mirrorplane.cli.terminal import counted
 from mirrorplane.engines.report import Report
 from mirrorplane.engines.userspace import Userspace
+from mirrorplane.engines.userspace.kernels import compile_kernels
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.model import Configuration, ConfigurationError, with_networks
 from mirrorplane.plan import Changes, PlanError
 
 AUTO = "auto"
+REFUSALS = (CaptureError, ConfigurationError, ForwardError, PlanError, WrongUsageError)
+"""Why a reload may leave everything as it was."""
+
 REPORT_EVERY = 1.0
 """Seconds between two JSON lines, or two looks of the table."""
 
@@ -45,15 +49,49 @@ def run(path: str, read: Configuration, engine: str) -> None:
     first = configured.complete(read)
     if engine == AUTO:
         complain("engine userspace (the kernel engine is not built yet)")
-    stop = Event()
-    with _signals(stop, configured.ask), _shown() as show, Userspace(first, complain) as running:
-        for name, side in running.sides().items():
-            complain(f"{name}: side {side}")
-        clock = _Clock(lambda: show(running.counters()))
-        running.run(stop, lambda: _tell_ready(running), lambda: _between(configured, running, clock))
-        last = running
-    with _shown() as show:
-        show(last.counters())
+    asked = _Asked()
+    with _signals(asked.reload_on, signal.SIGHUP):
+        compile_kernels(complain)
+        # until the rings are open there is nothing to end in order: the default is at once
+        with Userspace(first, complain) as running, _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM):
+            sides = _Sides(running)
+            with _shown() as show:
+                clock = _Clock(lambda: show(running.counters()), sides.tell)
+                watch = _Watch(configured, asked, running, sides, clock)
+                running.run(lambda: asked.stop, lambda: _tell_ready(running), watch.between)
+            running.close()
+            with _shown() as show:
+                show(running.counters())
+
+
+class _Asked:
+    """What signals have asked for. Handlers only set attributes: another may come inside of one."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.reload = False
+
+    def stop_on(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+    def reload_on(self, _number: int, _frame: FrameType | None) -> None:
+        self.reload = True
+
+
+class _Sides:
+    """Says which end of the wire each source is, when that is new."""
+
+    def __init__(self, running: Userspace) -> None:
+        self._running = running
+        self._told: dict[str, Side] = {}
+        self.tell()
+
+    def tell(self) -> None:
+        sides = self._running.sides()
+        for name, side in sides.items():
+            if self._told.get(name) != side:
+                complain(f"{name}: side {side}")
+        self._told = sides
 
 
 def _tell_ready(running: Userspace) -> None:
@@ -63,15 +101,30 @@ def _tell_ready(running: Userspace) -> None:
     complain("ready")
 
 
-def _between(read: "_Configured", running: Userspace, clock: "_Clock") -> None:
-    """Do what is due between two rounds."""
-    wanted = read.again()
-    if wanted is not None:
-        try:
-            complain(f"reloaded: {_in_words(running.reload(wanted))}")
-        except (CaptureError, ForwardError, PlanError) as error:
-            complain(f"not reloaded: {error}")
-    clock.tick()
+class _Watch:
+    """What is done between two rounds."""
+
+    def __init__(
+        self, configured: "_Configured", asked: _Asked, running: Userspace, sides: _Sides, clock: "_Clock"
+    ) -> None:
+        self._configured, self._asked = configured, asked
+        self._running, self._sides, self._clock = running, sides, clock
+
+    def between(self) -> None:
+        """Do what is due."""
+        if self._asked.reload:
+            self._asked.reload = False
+            self._running.reload_soon(self._configured.again, self._tell_reloaded)
+        self._clock.tick()
+
+    def _tell_reloaded(self, outcome: Changes | Exception) -> None:
+        if isinstance(outcome, Changes):
+            complain(f"reloaded: {_in_words(outcome)}")
+            self._sides.tell()
+        elif isinstance(outcome, REFUSALS):
+            complain(f"not reloaded: {'; '.join(str(outcome).splitlines())}")
+        else:
+            raise outcome
 
 
 def _in_words(changes: Changes) -> str:
@@ -83,15 +136,17 @@ def _in_words(changes: Changes) -> str:
 
 
 class _Clock:
-    """Calls something once a second, whoever ticks."""
+    """Calls what is due once a second, whoever ticks; after a pause once, not for every second of it."""
 
-    def __init__(self, due: Callable[[], None]) -> None:
+    def __init__(self, *due: Callable[[], None]) -> None:
         self._due, self._next = due, time.monotonic() + REPORT_EVERY
 
     def tick(self) -> None:
-        if time.monotonic() >= self._next:
-            self._next += REPORT_EVERY
-            self._due()
+        if time.monotonic() < self._next:
+            return
+        for call in self._due:
+            call()
+        self._next = time.monotonic() + REPORT_EVERY
 
 
 class _Configured:
@@ -99,7 +154,6 @@ class _Configured:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._asked = False
         self._networks: dict[str, int] = {}
 
     def complete(self, read: Configuration) -> Configuration:
@@ -111,42 +165,22 @@ class _Configured:
         self._networks = {name: vni for name, vni in known.items() if vni is not None}
         return read
 
-    def ask(self) -> None:
-        """Note that the file is to be read again."""
-        self._asked = True
-
-    def again(self) -> Configuration | None:
-        """Return the file's new contents if they were asked for and are right.
-
-        Say so on stderr if they are wrong.
-        """
-        if not self._asked:
-            return None
-        self._asked = False
-        try:
-            return self.complete(configuration(self._path))
-        except (ConfigurationError, WrongUsageError) as error:
-            complain(f"not reloaded: {'; '.join(str(error).splitlines())}")
-            return None
+    def again(self) -> Configuration:
+        """Return the file's contents of now, VNIs drawn. Raises as `configuration` and `complete` do."""
+        if self._path == STANDARD_INPUT:
+            raise WrongUsageError("standard input cannot be read again")
+        return self.complete(configuration(self._path))
 
 
 @contextmanager
-def _signals(stop: Event, reload: Callable[[], None]) -> Iterator[None]:
-    """Have SIGINT and SIGTERM set *stop*, and SIGHUP call *reload*, while the block runs."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    def again(_number: int, _frame: FrameType | None) -> None:
-        reload()
-
-    handlers = {signal.SIGINT: end, signal.SIGTERM: end, signal.SIGHUP: again}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+def _signals(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Have *handler* called for signals while the block runs."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handled in before.items():
+            signal.signal(number, handled)
 
 
 @contextmanager

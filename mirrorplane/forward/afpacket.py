@@ -22,7 +22,7 @@ uplink is itself a source.
 import time
 from contextlib import suppress
 from ctypes import c_uint8
-from errno import EAGAIN, ENOBUFS, EPERM
+from errno import EAGAIN, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM
 from mmap import MAP_SHARED, PROT_READ, PROT_WRITE, mmap
 from os import strerror
 from socket import AF_PACKET, MSG_DONTWAIT, SO_SNDBUF, SOCK_RAW, SOL_SOCKET, socket
@@ -71,6 +71,9 @@ NAP = 0.0001
 TRANSIENT = frozenset({0, EAGAIN, ENOBUFS})
 """What passes by itself: too much in flight, or a full queue; 0 where the kernel took only some."""
 
+LOST = frozenset({ENETDOWN, ENODEV, ENXIO})
+"""What says that the device is down or away."""
+
 KNOWN_COPIES = 64
 """Batches' columns that a kernel is kept bound to: one for each source."""
 
@@ -85,7 +88,10 @@ class Slots(NamedTuple):
 
 
 class TransmitRing:
-    """The way out by one device, as a Sink: `data` is the ring, `mtu` the longest IP packet in a slot."""
+    """The way out by one device, as a Sink: `data` is the ring, `mtu` the longest IP packet in a slot.
+
+    `is_failing`: the last `send` found the device down or away.
+    """
 
     def __init__(self, device: str, mtu: int, slots: int = SLOTS, *, patient: bool = False) -> None:
         """Open a ring on *device*, in the caller's namespace, for IP packets of *mtu* bytes or LARGEST_SLOT.
@@ -94,6 +100,7 @@ class TransmitRing:
         ForwardError where that is not possible or not allowed.
         """
         self.device = device
+        self.is_failing = False
         self._patient = patient
         size = slot_size(mtu)
         self.mtu = size - FRAME - ethernet.HEADER_LEN
@@ -116,6 +123,13 @@ class TransmitRing:
     def takes(self, mtu: int) -> bool:
         """Return whether a ring for IP packets of *mtu* bytes would have no larger slots."""
         return slot_size(mtu) <= int(self._ring.size[0])
+
+    def is_gone(self) -> bool:
+        """Return whether nothing will ever leave by this ring again: its device left the namespace.
+
+        The kernel unbinds the socket then; the device may come back, with the same index even, the ring not.
+        """
+        return self._map.closed or not self._socket.getsockname()[0]
 
     def _open(self) -> mmap:
         slots, size = int(self._ring.slots[0]), int(self._ring.size[0])
@@ -168,6 +182,7 @@ class TransmitRing:
         self._request()
         error, refused = self._hand_over_all()
         self._take_back()
+        self.is_failing = refused > 0 and error in LOST
         if refused and self._patient:
             raise ForwardError(f"device {self.device}: {strerror(error)}", refused)
         return refused

@@ -64,6 +64,11 @@ MAX_MTU = 65535
 """An IP packet is no longer, whatever the loopback device says."""
 
 
+MIN_MTU = {IPV4: 256, IPV6: 1280}
+"""What a way must carry: over IPv6 what any link must (RFC 8200, section 5); over IPv4, where 68 bytes would
+do (RFC 791), what leaves room for a mirrored packet's headers behind the envelope's."""
+
+
 class NextHop(NamedTuple):
     """How to send to a target: `source_address` is what the kernel would send from, `mtu` counts IP bytes.
 
@@ -123,14 +128,14 @@ class NextHops:
         link = self._link(route.get("RTA_OIF"))
         own = _mac(link.get("IFLA_ADDRESS"))
         source = route.get("RTA_PREFSRC")
-        limits = (link.get("IFLA_MTU"), route.get(("metrics", "mtu")), MAX_MTU)
+        mtu = _mtu(route, link, target)
         return NextHop(
             device=link.get("IFLA_IFNAME"),
             ifindex=link["index"],
             source_mac=own,
             destination_mac=own if _is_alone(link) else self._neighbour(link, _gateway(route) or target),
             source_address=ip_address(source) if source else None,
-            mtu=min(limit for limit in limits if limit),
+            mtu=mtu,
             is_here=route["type"] == RTN_LOCAL,
         )
 
@@ -198,6 +203,18 @@ def _gateway(route: nlmsg) -> Address | None:
     via = route.get("RTA_VIA")
     gateway = route.get("RTA_GATEWAY") or (via and via["addr"])
     return ip_address(gateway) if gateway else None
+
+
+def _mtu(route: nlmsg, link: nlmsg, target: Address) -> int:
+    """Return the longest IP packet that the way to *target* takes."""
+    limits = (link.get("IFLA_MTU"), route.get(("metrics", "mtu")), MAX_MTU)
+    mtu = min(int(limit) for limit in limits if limit)
+    if mtu < MIN_MTU[target.version]:
+        why = (
+            f"MTU too small: {mtu} by {link.get('IFLA_IFNAME')}, at least {MIN_MTU[target.version]} is needed"
+        )
+        raise _Dead((Reason.NO_ROUTE, why))
+    return mtu
 
 
 def _is_alone(link: nlmsg) -> bool:

@@ -10,7 +10,9 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+import yaml
 
+from mirrorplane.cli import run
 from mirrorplane.lab.demo import Demo, demo
 from mirrorplane.lab.namespaces import missing
 from tests.cli.commands import mirrorplane, refusal
@@ -109,11 +111,64 @@ def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path:
     assert sessions["tms-http"]["mirrored_packets"] > 80
 
 
+def test_standard_input_is_not_read_again(lab: Demo, path: Path) -> None:
+    running = Running(lab, Path("-"))
+    assert running.process.stdin is not None
+    running.process.stdin.write(path.read_text())
+    running.process.stdin.close()
+    running.process.stdin = None
+    running.await_line("mirrorplane: ready")
+    running.process.send_signal(signal.SIGHUP)
+    wanted = "mirrorplane: not reloaded: standard input cannot be read again"
+    assert running.await_line("not reloaded") == wanted
+    running.stop()
+
+
+def test_a_source_that_a_reload_adds_has_its_side_told(lab: Demo, path: Path) -> None:
+    running = Running(lab, path)
+    running.await_line("mirrorplane: ready")
+    document = yaml.safe_load(path.read_text())
+    document["interfaces"]["eni-more"] = {"device": "sensor", "side": "eni"}
+    document["sessions"]["tms-rest"]["sources"].append("eni-more")
+    path.write_text(yaml.safe_dump(document))
+    running.process.send_signal(signal.SIGHUP)
+    running.await_line("reloaded: added sources eni-more")
+    assert running.await_line("side") == "mirrorplane: eni-more: side eni"
+    running.stop()
+
+
+def test_a_stop_while_kernels_are_compiled_is_obeyed_at_once(
+    lab: Demo, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIRRORPLANE_CACHE", str(tmp_path))
+    running = Running(lab, path)
+    running.await_line("compiling the pipeline, once")
+    running.process.send_signal(signal.SIGTERM)
+    output, errors = running.process.communicate(timeout=5)
+    assert running.process.returncode == -signal.SIGTERM
+    assert output == ""
+    assert "Traceback" not in errors
+    assert "ready" not in errors
+
+
+def test_a_clock_does_not_make_up_for_a_pause() -> None:
+    called: list[float] = []
+    clock = run._Clock(lambda: called.append(time.monotonic()))
+    clock._next -= 10
+    for _ in range(5):
+        clock.tick()
+    assert len(called) == 1
+
+
 def test_reports_come_once_a_second(lab: Demo, path: Path) -> None:
     running = Running(lab, path)
     running.await_line("mirrorplane: ready")
-    time.sleep(2.5)
-    assert 3 <= len(running.stop()) <= 4
+    began = time.monotonic()
+    while time.monotonic() - began < 2.5:
+        time.sleep(0.1)
+    reports = running.stop()
+    seconds = time.monotonic() - began
+    assert 3 <= len(reports) <= seconds + 2, "one a second, and one at the end"
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:

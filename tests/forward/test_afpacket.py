@@ -6,7 +6,7 @@ from errno import EAGAIN
 from socket import AF_INET, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET, socket
 from struct import Struct
 from threading import Timer
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from mirrorplane.forward.sink import ForwardError
 from mirrorplane.jit import zeros
 from mirrorplane.jit.memory import le32, put_le32
 from mirrorplane.lab.namespaces import missing
-from mirrorplane.lab.network import End, Lab
+from mirrorplane.lab.network import End, Host, Lab
 from mirrorplane.lab.recorder import Recorder
 
 NUMBER = Struct("!I")
@@ -93,6 +93,11 @@ class Sender:
         self.ring.close()
 
 
+def change(host: Host, device: str = "eth0", **settings: Any) -> None:
+    """Change a link of *host*, as netlink calls the settings."""
+    host.netlink(lambda netlink: netlink.link("set", index=netlink.link_lookup(ifname=device)[0], **settings))
+
+
 def test_frames_leave_once_and_in_order_round_and_round(pair: Pair) -> None:
     with closing(Sender(pair)) as sender:
         for _ in range(10):
@@ -120,33 +125,50 @@ def test_nothing_placed_nothing_sent(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "mends"),
+    ("side", "breaks", "mends", "fails"),
     [
-        (["left", "down"], ["left", "up"]),
-        (["right", "down"], ["right", "up"]),
-        (["left", "mtu", "80"], ["left", "mtu", "1500"]),
+        ("left", {"state": "down"}, {"state": "up"}, True),
+        ("right", {"state": "down"}, {"state": "up"}, False),
+        ("left", {"mtu": 80}, {"mtu": 1500}, False),
     ],
 )
-def test_what_is_not_taken_is_told_and_taken_back(pair: Pair, breaks: list[str], mends: list[str]) -> None:
-    hosts = {"left": pair.left, "right": pair.right}
+def test_what_is_not_taken_is_told_and_taken_back(
+    pair: Pair, side: str, breaks: dict[str, Any], mends: dict[str, Any], fails: bool
+) -> None:
+    host = {"left": pair.left, "right": pair.right}[side]
     with closing(Sender(pair)) as sender:
         sender.place(10)
         assert sender.ring.send() == 0
-        hosts[breaks[0]].run(["ip", "link", "set", "eth0", *breaks[1:]])
+        change(host, **breaks)
         assert sender.place(20) == 20
         assert sender.ring.send() == 20
-        hosts[mends[0]].run(["ip", "link", "set", "eth0", *mends[1:]])
+        assert (sender.ring.is_failing, sender.ring.is_gone()) == (fails, False)
+        change(host, **mends)
         assert sender.place(64) == 64, "their slots are free again"
         assert sender.ring.send() == 0
+        assert not sender.ring.is_failing
         assert pair.received(74) == [*range(10), *range(30, 94)]
 
 
 def test_a_device_that_is_gone_takes_nothing(pair: Pair) -> None:
     with closing(Sender(pair)) as sender:
-        pair.left.run(["ip", "link", "delete", "eth0"])
+        pair.left.netlink(lambda netlink: netlink.link("del", ifname="eth0"))
         for _ in range(3):
             assert sender.place(64) == 64
             assert sender.ring.send() == 64
+        assert sender.ring.is_failing
+        assert sender.ring.is_gone()
+
+
+def test_a_ring_is_not_bound_again_when_its_device_comes_back(pair: Pair) -> None:
+    with closing(Sender(pair)) as sender:
+        change(pair.left, ifname="moved", state="down")
+        change(pair.left, "moved", net_ns_fd=pair.right.namespace.descriptor)
+        change(pair.right, "moved", net_ns_fd=pair.left.namespace.descriptor)
+        change(pair.left, "moved", state="up", ifname="eth0")
+        assert sender.ring.is_gone()
+        assert sender.place(1) == 1
+        assert sender.ring.send() == 1
 
 
 def test_a_patient_ring_makes_room(pair: Pair) -> None:
@@ -158,10 +180,10 @@ def test_a_patient_ring_makes_room(pair: Pair) -> None:
 
 
 def test_a_patient_ring_waits_for_a_link(pair: Pair) -> None:
-    pair.right.run(["ip", "link", "set", "eth0", "down"])
+    change(pair.right, state="down")
     with closing(Sender(pair, patient=True)) as sender:
         sender.place(5)
-        timer = Timer(0.05, pair.right.run, [["ip", "link", "set", "eth0", "up"]])
+        timer = Timer(0.05, change, [pair.right], {"state": "up"})
         timer.start()
         assert sender.ring.send() == 0
         timer.join()
@@ -170,7 +192,7 @@ def test_a_patient_ring_waits_for_a_link(pair: Pair) -> None:
 
 def test_a_patient_ring_says_what_waiting_does_not_mend(pair: Pair) -> None:
     with closing(Sender(pair, patient=True)) as sender:
-        pair.left.run(["ip", "link", "set", "eth0", "down"])
+        change(pair.left, state="down")
         sender.place(5)
         with pytest.raises(ForwardError, match="device eth0: Network is down") as caught:
             sender.ring.send()

@@ -5,6 +5,7 @@ from contextlib import closing
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, AF_PACKET, SOCK_DGRAM, SOCK_RAW, socket
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
@@ -34,8 +35,13 @@ class Network:
             End(self.right, "eth0", RIGHT, ("10.0.0.2/24", "fd00::2/64")),
         )
 
-    def route(self, *arguments: str) -> None:
-        self.left.run(["ip", *arguments])
+    def route(self, destination: str, **settings: Any) -> None:
+        """Add a route on the left, as netlink calls the settings."""
+        self.left.netlink(lambda netlink: netlink.route("add", dst=destination, **settings))
+
+    def eth0(self) -> int:
+        """Return the index of the left's eth0."""
+        return int(self.left.netlink(lambda netlink: netlink.link_lookup(ifname="eth0")[0]))
 
     def resolve(self, target: str, until: Callable[[Answer], bool] = lambda _: True) -> Answer:
         """Return the answer for *target*, asked until it is as wanted, 3 s at most."""
@@ -82,57 +88,100 @@ def test_a_neighbour_is_solicited_and_found(network: Network, target: str, sourc
 
 
 @pytest.mark.parametrize(
-    ("route", "target"),
+    ("destination", "router", "target"),
     [
-        (("route", "add", "10.5.0.0/16", "via", "10.0.0.2", "mtu", "1400"), "10.5.1.1"),
-        (("-6", "route", "add", "fd05::/16", "via", "fd00::2", "mtu", "1400"), "fd05::1"),
-        (("route", "add", "10.6.0.0/16", "via", "inet6", "fd00::2", "mtu", "1400"), "10.6.1.1"),
+        ("10.5.0.0/16", {"gateway": "10.0.0.2"}, "10.5.1.1"),
+        ("fd05::/16", {"gateway": "fd00::2"}, "fd05::1"),
+        ("10.6.0.0/16", {"via": {"family": AF_INET6, "addr": "fd00::2"}}, "10.6.1.1"),
     ],
     ids=["IPv4", "IPv6", "IPv4 by an IPv6 router"],
 )
 def test_a_router_is_the_neighbour_and_the_routes_mtu_counts(
-    network: Network, route: tuple[str, ...], target: str
+    network: Network, destination: str, router: dict[str, Any], target: str
 ) -> None:
-    network.route(*route)
+    network.route(destination, **router, metrics={"mtu": 1400}, oif=network.eth0())
     hop = network.resolve(target, is_reached)
     assert isinstance(hop, NextHop)
     assert (hop.destination_mac, hop.mtu) == (mac(RIGHT), 1400)
 
 
 @pytest.mark.parametrize(
-    ("route", "target", "why"),
+    ("kind", "target", "why"),
     [
         ("", "172.16.0.1", "there is no route to 172.16.0.1"),
         ("", "fd99::1", "there is no route to fd99::1"),
-        ("route add blackhole 10.6.0.0/16", "10.6.0.1", "there is a blackhole route to 10.6.0.1"),
-        ("-6 route add blackhole fd06::/16", "fd06::1", "there is a blackhole route to fd06::1"),
-        ("route add unreachable 10.6.0.0/16", "10.6.0.1", "there is an unreachable route to 10.6.0.1"),
-        ("route add prohibit 10.6.0.0/16", "10.6.0.1", "there is a prohibiting route to 10.6.0.1"),
+        ("blackhole", "10.6.0.1", "there is a blackhole route to 10.6.0.1"),
+        ("blackhole", "fd06::1", "there is a blackhole route to fd06::1"),
+        ("unreachable", "10.6.0.1", "there is an unreachable route to 10.6.0.1"),
+        ("prohibit", "10.6.0.1", "there is a prohibiting route to 10.6.0.1"),
         ("", "10.0.0.255", "10.0.0.255 is not the address of one host"),
-        ("link set eth0 down", "10.0.0.2", "there is no route to 10.0.0.2"),
     ],
 )
-def test_no_route_says_why(network: Network, route: str, target: str, why: str) -> None:
-    if route:
-        network.route(*route.split())
+def test_no_route_says_why(network: Network, kind: str, target: str, why: str) -> None:
+    if kind:
+        destination = f"{target}/128" if ":" in target else f"{target}/32"
+        network.route(destination, type=kind, family=AF_INET6 if ":" in target else AF_INET)
     assert network.resolve(target) == Unreachable(Reason.NO_ROUTE, why)
 
 
+def test_a_device_that_is_down_is_no_route(network: Network) -> None:
+    change(network.left, state="down")
+    assert network.resolve("10.0.0.2") == Unreachable(Reason.NO_ROUTE, "there is no route to 10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("destination", "router", "mtu", "least"),
+    [("10.5.0.0/16", "10.0.0.2", 20, 256), ("10.5.0.0/16", "10.0.0.2", 255, 256)],
+)
+def test_a_route_that_carries_too_little_is_none(
+    network: Network, destination: str, router: str, mtu: int, least: int
+) -> None:
+    network.route(destination, gateway=router, metrics={"mtu": mtu})
+    why = f"MTU too small: {mtu} by eth0, at least {least} is needed"
+    assert network.resolve("10.5.1.1") == Unreachable(Reason.NO_ROUTE, why)
+
+
+def test_a_device_that_carries_too_little_is_no_route(network: Network) -> None:
+    change(network.left, mtu=255)
+    why = "MTU too small: 255 by eth0, at least 256 is needed"
+    assert network.resolve("10.0.0.2") == Unreachable(Reason.NO_ROUTE, why)
+    change(network.left, mtu=256)
+    hop = network.resolve("10.0.0.2", is_reached)
+    assert isinstance(hop, NextHop)
+    assert hop.mtu == 256
+
+
+def test_an_ipv6_route_that_carries_too_little_is_none(network: Network) -> None:
+    network.route("fd05::/16", gateway="fd00::2", metrics={"mtu": 1279})
+    why = "MTU too small: 1279 by eth0, at least 1280 is needed"
+    assert network.resolve("fd05::1") == Unreachable(Reason.NO_ROUTE, why)
+
+
+def change(host: Host, device: str = "eth0", **settings: Any) -> None:
+    """Change a link of *host*, as netlink calls the settings."""
+    host.netlink(lambda netlink: netlink.link("set", index=netlink.link_lookup(ifname=device)[0], **settings))
+
+
 def test_a_link_without_carrier_is_no_route(network: Network) -> None:
-    network.right.run(["ip", "link", "set", "eth0", "down"])
+    change(network.right, state="down")
     assert network.resolve("10.0.0.2") == Unreachable(Reason.NO_ROUTE, "eth0 is down")
 
 
 def test_a_device_without_ethernet_frames_is_no_route(network: Network) -> None:
-    network.route("tuntap", "add", "tun0", "mode", "tun")
-    network.route("addr", "add", "10.8.0.1/24", "dev", "tun0")
-    network.route("link", "set", "tun0", "up")
+    def build(netlink: IPRoute) -> None:
+        netlink.link("add", ifname="tun0", kind="tuntap", mode="tun")
+        index = netlink.link_lookup(ifname="tun0")[0]
+        netlink.addr("add", index=index, address="10.8.0.1/24")
+        netlink.link("set", index=index, state="up")
+
+    network.left.netlink(build)
     assert network.resolve("10.8.0.2") == Unreachable(Reason.NO_ROUTE, "tun0 does not carry Ethernet frames")
 
 
 def test_a_neighbour_that_does_not_answer_is_asked_on_and_on(network: Network) -> None:
     assert not is_reached(network.resolve("10.0.0.77"))
-    network.right.run(["ip", "addr", "add", "10.0.0.77/24", "dev", "eth0"])
+    index = network.right.netlink(lambda netlink: netlink.link_lookup(ifname="eth0")[0])
+    network.right.netlink(lambda netlink: netlink.addr("add", index=index, address="10.0.0.77/24"))
     assert is_reached(network.resolve("10.0.0.77", is_reached))
 
 
@@ -140,7 +189,8 @@ def test_a_new_mac_is_noticed_because_stale_neighbours_are_verified(network: Net
     assert is_reached(network.resolve("10.0.0.2", is_reached))
     for setting in ("delay_first_probe_time", "retrans_time_ms"):
         network.left.sysctl(f"net/ipv4/neigh/eth0/{setting}", "1" if setting[0] == "d" else "50")
-    network.route("neigh", "change", "10.0.0.2", "lladdr", "02:00:00:00:00:0f", "nud", "stale", "dev", "eth0")
+    wrong = {"dst": "10.0.0.2", "lladdr": "02:00:00:00:00:0f", "state": "stale", "ifindex": network.eth0()}
+    network.left.netlink(lambda netlink: netlink.neigh("change", **wrong))
     hop = network.resolve("10.0.0.2")
     assert isinstance(hop, NextHop)
     assert hop.destination_mac == mac("02:00:00:00:00:0f"), "a stale entry is used while it is verified"

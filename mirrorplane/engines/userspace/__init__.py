@@ -3,7 +3,9 @@
 * `taps`:    the sources: their devices, found, lost and found again, and a receive ring on each;
 * `uplinks`: the targets: their next hops, kept up to date, and a transmit ring on each outgoing device;
 * `ledger`:  counters that outlive the plan that they were made for;
-* `engine`:  these three and the pipeline, round by round.
+* `kernels`: all that is compiled, before anything is opened;
+* `preparation`: a change of configuration, made ready beside the rounds;
+* `engine`:  all of these and the pipeline, round by round.
 
 Must not know a terminal, signals, or configuration files.
 """

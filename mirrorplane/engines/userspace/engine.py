@@ -6,18 +6,26 @@ Owns the order of a round and what a reload keeps. Must not know rings, routes o
 import time
 from collections.abc import Callable
 from select import POLLIN, poll
-from threading import Event
-from types import MappingProxyType
 from typing import Self
 
-from mirrorplane.capture.device import Side
+from mirrorplane.capture.afpacket import BLOCKS
+from mirrorplane.capture.device import Device, Side
 from mirrorplane.engines.pipeline import Pipeline
 from mirrorplane.engines.report import Report
 from mirrorplane.engines.userspace.ledger import Ledger
-from mirrorplane.engines.userspace.taps import Tap, close_others, open_taps
+from mirrorplane.engines.userspace.preparation import (
+    Preparation,
+    Prepared,
+    Read,
+    Tell,
+    as_found,
+    prepare,
+    side,
+)
+from mirrorplane.engines.userspace.taps import Tap, close_others
 from mirrorplane.engines.userspace.uplinks import Say, Uplinks
-from mirrorplane.model import Configuration, Interface
-from mirrorplane.plan import Changes, Plan, compile_plan, diff
+from mirrorplane.model import Configuration
+from mirrorplane.plan import Changes, compile_plan, diff
 
 IDLE = 0.1
 """Seconds that `run` waits for packets before it looks whether to stop."""
@@ -26,6 +34,9 @@ SETTLE = 0.2
 """Seconds that `run` gives neighbours to answer before it is ready."""
 
 MILLISECONDS = 1000
+
+LAST_BATCHES = 2 * BLOCKS
+"""Batches that a ring holds at most: a block of the smallest packets is two."""
 
 
 class Userspace:
@@ -42,6 +53,9 @@ class Userspace:
         self._say = say
         self._configuration = configuration
         self._taps: dict[str, Tap] = {}
+        self._devices: dict[str, Device] = {}
+        self._preparation: Preparation | None = None
+        self._next: tuple[Read, Tell] | None = None
         self._pipelines: dict[str, Pipeline] = {}
         self._waiting = poll()
         self._look_at = 0.0
@@ -67,33 +81,39 @@ class Userspace:
 
         Raises CaptureError, which names the interface, for a new source that cannot be mirrored, and
         PlanError; then everything is as it was. A source that went away stays one, and a target may be out
-        of reach.
+        of reach. Nothing is mirrored until it is done: `reload_soon` is for those who cannot wait.
         """
-        taps = open_taps(_sources(configuration), self._taps)
-        try:
-            plan = _compile(configuration, taps)
-        except BaseException:
-            close_others(taps, self._taps)
-            raise
-        self._count_drops()
-        close_others(self._taps, taps)
-        changes = diff(self._plan, plan)
-        self._configuration, self._taps, self._plan = configuration, taps, plan
-        self._ledger.turn_to(plan)
-        self._uplinks.turn_to(plan)
-        self._connect()
-        self._look_at = 0.0
-        return changes
+        while self._preparation is not None:
+            self._preparation.wait()
+            self._take_over(self._preparation)
+        return self._turn_to(prepare(configuration, self._taps))
+
+    def reload_soon(self, read: Read, tell: Tell) -> None:
+        """As `reload` of what *read* returns, while `poll` goes on mirroring.
+
+        *read* is called by another thread, and *tell*, with what the reload changed or what it or *read*
+        raised, by `poll`. Of several that are asked for while one is under way the last one follows it.
+        """
+        if self._preparation is not None:
+            self._next = read, tell
+        else:
+            self._preparation = Preparation(read, self._taps, tell)
 
     def run(
-        self, stop: Event, ready: Callable[[], None] | None = None, between: Callable[[], None] | None = None
+        self,
+        stopped: Callable[[], bool],
+        ready: Callable[[], None] | None = None,
+        between: Callable[[], None] | None = None,
     ) -> None:
-        """Mirror until *stop* is set; call *ready* when all sources are mirrored, *between* after rounds."""
+        """Mirror until *stopped* says so, asked after each round, some ten times a second at least.
+
+        Call *ready* when all sources are mirrored, unless stopped by then, and *between* after rounds.
+        """
         self._uplinks.settle(SETTLE)
         self._connect()
-        if ready is not None:
+        if ready is not None and not stopped():
             ready()
-        while not stop.is_set():
+        while not stopped():
             self.poll(IDLE)
             if between is not None:
                 between()
@@ -101,6 +121,10 @@ class Userspace:
     def poll(self, timeout: float) -> int:
         """Mirror a batch of each source, or wait for one up to *timeout* seconds; return its packets."""
         n_packets = sum(self._mirror(pipeline) for pipeline in self._pipelines.values())
+        if self._preparation is not None:
+            self._take_over(self._preparation)
+        if self._uplinks.hurry():
+            self._look_at = 0.0
         if time.monotonic() >= self._look_at:
             self._look_around()
         if not n_packets:
@@ -114,7 +138,8 @@ class Userspace:
 
     def sides(self) -> dict[str, Side]:
         """Return which end of the wire each source is: as the configuration or else the device says."""
-        return {name: _side(self._configuration.interfaces[name], tap) for name, tap in self._taps.items()}
+        interfaces = self._configuration.interfaces
+        return {name: side(interfaces[name], device) for name, device in self._devices.items()}
 
     def targets(self) -> dict[str, str]:
         """Return how each target is reached now, in words, by its address."""
@@ -122,11 +147,40 @@ class Userspace:
 
     def close(self) -> None:
         """Give back every ring: nothing of ours is on the host any more. `counters` goes on answering."""
+        if self._preparation is not None:
+            self._preparation.abandon()
+            self._preparation = self._next = None
         self._count_drops()
         self._pipelines.clear()
         for tap in self._taps.values():
             tap.close()
         self._uplinks.close()
+
+    def _take_over(self, preparation: Preparation) -> None:
+        """Carry out the change that is prepared, if it is, and have the next one prepared."""
+        outcome = preparation.outcome()
+        if outcome is None:
+            return
+        self._preparation = None
+        result = outcome if isinstance(outcome, Exception) else self._turn_to(outcome)
+        if self._next is not None:
+            following, self._next = self._next, None
+            self.reload_soon(*following)
+        preparation.tell(result)
+
+    def _turn_to(self, prepared: Prepared) -> Changes:
+        """Change to what is prepared; return what that changes."""
+        self._count_drops()
+        close_others(self._taps, prepared.taps)
+        changes = diff(self._plan, prepared.plan)
+        self._configuration, self._taps, self._devices, self._plan = prepared
+        self._ledger.turn_to(self._plan)
+        self._uplinks.turn_to(self._plan)
+        self._connect()
+        for tap in self._taps.values():
+            tap.look_soon()
+        self._look_at = 0.0
+        return changes
 
     def _connect(self) -> None:
         """Join every open ring to the plan, the templates and the sinks of the moment."""
@@ -154,9 +208,10 @@ class Userspace:
         return n_packets
 
     def _drain(self, name: str) -> None:
-        """Mirror what a source's ring still holds."""
-        while self._mirror(self._pipelines[name]):
-            pass
+        """Mirror what a source's ring still holds, not what goes on coming."""
+        for _ in range(LAST_BATCHES):
+            if not self._mirror(self._pipelines[name]):
+                return
 
     def _wait(self, timeout: float) -> None:
         """Wait for packets; an error that a ring reports has its source looked at."""
@@ -175,11 +230,25 @@ class Userspace:
                 self._drain(name)
                 tap.lose(self._say)
                 changed = True
-        if [tap for tap in self._taps.values() if tap.is_back(self._say)]:
-            self.reload(self._configuration)  # another device of that name may be another end of the wire
-        elif changed:
+        for name, tap in self._taps.items():
+            if tap.has_come():
+                changed |= self._resume(name, tap)
+        if changed:
             self._connect()
         self._look_at = min([self._uplinks.due(), *(tap.due for tap in self._taps.values())])
+
+    def _resume(self, name: str, tap: Tap) -> bool:
+        """Open the ring of a source whose device has come back; return whether it is open.
+
+        Another device of that name may be another end of the wire: then the plan has to be another one first.
+        """
+        interface, known = self._configuration.interfaces[name], self._devices[name]
+        if tap.device.side == known.side and as_found(interface, tap.device) == as_found(interface, known):
+            return tap.resume(self._say)
+        if self._preparation is None:
+            configuration = self._configuration
+            self.reload_soon(lambda: configuration, _raise)
+        return False
 
     def _count_drops(self) -> None:
         for row, tap in enumerate(self._taps.values()):
@@ -188,30 +257,7 @@ class Userspace:
                 self._ledger.drop(row, drops)
 
 
-def _sources(configuration: Configuration) -> dict[str, Interface]:
-    used = {source for session in configuration.sessions.values() for source in session.sources}
-    return {name: interface for name, interface in configuration.interfaces.items() if name in used}
-
-
-def _compile(configuration: Configuration, taps: dict[str, Tap]) -> Plan:
-    """Return the plan for the devices that were found, in the order of *taps*."""
-    interfaces = configuration.interfaces
-    found = {name: _as_found(interfaces[name], tap) for name, tap in taps.items()}
-    known = configuration.model_copy(update={"interfaces": MappingProxyType({**interfaces, **found})})
-    host_ends = [name for name, tap in taps.items() if tap.device.side == "host"]
-    return compile_plan(known, tuple(taps), host_ends=host_ends, shared_wire=True)
-
-
-def _as_found(interface: Interface, tap: Tap) -> Interface:
-    """Return *interface*, with its device's addresses if it says none; a host end's are not the ENI's.
-
-    Those that are good on one link only are no addresses to send mirrored packets from.
-    """
-    if interface.addresses or _side(interface, tap) == "host":
-        return interface
-    addresses = tuple(address for address in tap.device.addresses if not address.is_link_local)
-    return interface.model_copy(update={"addresses": addresses})
-
-
-def _side(interface: Interface, tap: Tap) -> Side:
-    return interface.side or tap.device.side
+def _raise(outcome: Changes | Exception) -> None:
+    """Let nothing pass silently that should have gone well."""
+    if isinstance(outcome, Exception):
+        raise outcome

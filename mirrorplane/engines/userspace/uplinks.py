@@ -27,6 +27,9 @@ FIRST_RETRY = 0.01
 """Seconds until a target that could not be reached is looked up again, twice as long each time: its neighbour
 may answer any moment."""
 
+FAILING_RETRY = 0.05
+"""Seconds until the targets behind a ring that cannot send are looked up again."""
+
 
 class Target:
     """One target: how it is reached, and when to look again."""
@@ -89,6 +92,7 @@ class Uplinks:
         self._targets: dict[Address, Target] = {}
         self._rings: dict[int, TransmitRing] = {}
         self._asked: set[tuple[Address, Address]] = set()
+        self._hurried = 0.0
         self.templates = templates.empty(0)
         self.outlets = np.zeros(0, np.int32)
 
@@ -116,14 +120,33 @@ class Uplinks:
         if target is None or target.due > time.monotonic():
             return False
         before = self.sinks
-        changed = target.look(self._lookup)
-        if changed:
+        if target.look(self._lookup) or self._has_lost(target):
             self._open_rings()
             self._write()
         news = target.news()
         if news is not None:
             self._say(news)
-        return changed and self.sinks != before
+        return self.sinks != before
+
+    def hurry(self) -> bool:
+        """Have the targets behind rings that cannot send looked up now; return whether there are any.
+
+        Does nothing where that was done within FAILING_RETRY.
+        """
+        failing = [ifindex for ifindex, ring in self._rings.items() if ring.is_failing]
+        now = time.monotonic()
+        if not failing or now - self._hurried < FAILING_RETRY:
+            return False
+        self._hurried = now
+        for ifindex in failing:
+            self._rings[ifindex].is_failing = False  # until it fails again
+        for target in self._targets.values():
+            if isinstance(target.hop, NextHop) and target.hop.ifindex in failing:
+                target.due = now
+        return True
+
+    def _has_lost(self, target: Target) -> bool:
+        return isinstance(target.hop, NextHop) and not self._has_ring(target.hop)
 
     def settle(self, seconds: float) -> None:
         """Look every new target up, and again, at most so many seconds, until each is reached."""
@@ -181,7 +204,7 @@ class Uplinks:
 
     def _has_ring(self, hop: NextHop) -> bool:
         ring = self._rings.get(hop.ifindex)
-        return ring is not None and ring.takes(hop.mtu)
+        return ring is not None and ring.takes(hop.mtu) and not ring.is_gone()
 
     def _write(self) -> None:
         """Write every template."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import namespace_path
 from mirrorplane.capture.source import CaptureError
@@ -29,8 +30,18 @@ SOON = 2.5
 """Seconds: a change that is looked for once a second is acted on by then."""
 
 
-def link(host: Host, *settings: str, device: str = "eth0") -> None:
-    host.run(["ip", "link", "set", "dev", device, *settings])
+def link(host: Host, device: str = "eth0", **settings: Any) -> None:
+    def change(netlink: IPRoute) -> None:
+        netlink.link("set", index=netlink.link_lookup(ifname=device)[0], **settings)
+
+    host.netlink(change)
+
+
+def address(host: Host, cidr: str, device: str = "eth0") -> None:
+    """Give the device another address."""
+    host.netlink(
+        lambda netlink: netlink.addr("add", index=netlink.link_lookup(ifname=device)[0], address=cidr)
+    )
 
 
 @on_host
@@ -54,9 +65,9 @@ def test_a_source_that_goes_away_is_mirrored_when_it_is_back(network: Network) -
 @on_host
 def test_a_source_that_is_down_for_a_while_goes_on(network: Network) -> None:
     with network.mirroring(document()) as (engine, talk, _, sent):
-        link(network.host, "down", device="gst")
+        link(network.host, "gst", state="down")
         settle(engine)
-        link(network.host, "up", device="gst")
+        link(network.host, "gst", state="up")
         talk.guest_sends(range(5))
         until(engine, lambda: len(numbers_in(sent)) >= 5)
     assert network.lines == []
@@ -98,10 +109,10 @@ def sending_until(live: Live, reason: str) -> Callable[[], bool]:
 def test_a_target_that_goes_down_is_mirrored_to_when_it_is_up(network: Network) -> None:
     with network.mirroring(document()) as live:
         until(live.engine, sending_until(live, "mirrored"))
-        link(network.sensor, "down")
+        link(network.sensor, state="down")
         until(live.engine, sending_until(live, "send_failed"), SOON)
         until(live.engine, sending_until(live, "no_route"), SOON)
-        link(network.sensor, "up")
+        link(network.sensor, state="up")
         until(live.engine, sending_until(live, "mirrored"), SOON)
         settle(live.engine)
         assert len(numbers_in(live.sent)) == guest(live.engine)["mirrored"]
@@ -114,7 +125,7 @@ def test_a_target_that_does_not_answer_is_asked_until_it_does(network: Network) 
     with network.mirroring(said) as live:
         until(live.engine, sending_until(live, "no_neighbour"))
         until(live.engine, lambda: bool(network.lines), SOON)
-        network.sensor.run(["ip", "address", "add", "10.9.0.77/24", "dev", "eth0"])
+        address(network.sensor, "10.9.0.77/24")
         until(live.engine, sending_until(live, "mirrored"), SOON)
     assert network.lines == [
         "target 10.9.0.77: 10.9.0.77 does not answer on up; looking again every 1 s",
@@ -126,9 +137,24 @@ def test_a_target_that_does_not_answer_is_asked_until_it_does(network: Network) 
 def test_an_uplink_that_is_replaced_is_opened_again(network: Network) -> None:
     with network.mirroring(document()) as live:
         until(live.engine, sending_until(live, "mirrored"))
-        network.host.run(["ip", "link", "delete", "dev", "up"])
+        network.host.netlink(lambda netlink: netlink.link("del", ifname="up"))
         until(live.engine, sending_until(live, "no_route"), SOON)
         network.join_sensor()
+        until(live.engine, sending_until(live, "mirrored"), SOON)
+
+
+@on_host
+def test_an_uplink_that_was_elsewhere_for_a_moment_is_opened_again(network: Network) -> None:
+    """The same index again, so the same next hop; only the ring knows."""
+    with network.mirroring(document()) as live:
+        until(live.engine, sending_until(live, "mirrored"))
+        index = network.host.netlink(lambda netlink: netlink.link_lookup(ifname="up")[0])
+        elsewhere = network.lab.host("elsewhere")
+        link(network.host, "up", net_ns_fd=elsewhere.namespace.descriptor)
+        link(elsewhere, "up", net_ns_fd=network.host.namespace.descriptor)
+        link(network.host, "up", state="up")
+        address(network.host, "10.9.0.1/24", "up")
+        assert network.host.netlink(lambda netlink: netlink.link_lookup(ifname="up")[0]) == index
         until(live.engine, sending_until(live, "mirrored"), SOON)
 
 
@@ -138,9 +164,9 @@ def test_a_larger_route_mtu_is_used(network: Network) -> None:
     said["sessions"]["tms-out"]["packet_length"] = 8500
     with network.mirroring(said) as (engine, talk, _, sent):
         for device in ("up", "gst"):
-            link(network.host, "mtu", "9000", device=device)
+            link(network.host, device, mtu=9000)
         for host in (network.sensor, network.guest):
-            link(host, "mtu", "9000")
+            link(host, mtu=9000)
         settle(engine, 1.1)
         talk.guest_sends(range(3), size=8000)
         until(engine, lambda: len(numbers_in(sent)) == 3)

@@ -1,0 +1,141 @@
+"""A change of the configuration, made ready while the engine goes on with its rounds.
+
+Owns what comes before the change: reading, finding devices, compiling, opening the rings of new sources, and
+the thread that does it. Must not know rounds, targets or counters.
+
+A device is looked for in the network namespace of the thread that asks: a new thread is in that of the one
+which starts it, so a preparation is to be started by the engine's.
+"""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock, Thread
+from types import MappingProxyType
+from typing import NamedTuple
+
+from mirrorplane.capture.device import Device, Side
+from mirrorplane.engines.userspace.taps import Tap, close_others, find_taps, open_others
+from mirrorplane.model import Configuration, Interface
+from mirrorplane.plan import Changes, Plan, compile_plan
+
+TURN = 0.0001
+"""Seconds that the preparing thread may keep the interpreter while the engine, which gives it up at every
+kernel, waits for it. Python's own 5 ms would be the time of a thousand packets, several times a round."""
+
+Read = Callable[[], Configuration]
+Tell = Callable[[Changes | Exception], None]
+
+
+class Prepared(NamedTuple):
+    """All that a change needs; `devices` are those that the plan was compiled for."""
+
+    configuration: Configuration
+    taps: dict[str, Tap]
+    devices: dict[str, Device]
+    plan: Plan
+
+
+def prepare(configuration: Configuration, known: Mapping[str, Tap]) -> Prepared:
+    """Find the devices of *configuration*, compile it, and open the rings of sources that are not *known*.
+
+    Raises CaptureError, which names the interface, and PlanError; nothing is open then that was not before.
+    """
+    taps = find_taps(_sources(configuration), known)
+    devices = {name: tap.device for name, tap in taps.items()}
+    plan = _compile(configuration, devices)
+    open_others(taps, known)  # last, lest rings run full meanwhile
+    return Prepared(configuration, taps, devices, plan)
+
+
+class Preparation:
+    """One change that is being prepared in a thread of its own; *tell* is for who carries it out."""
+
+    def __init__(self, read: Read, known: Mapping[str, Tap], tell: Tell) -> None:
+        """Begin. What *read* raises is the outcome."""
+        self.tell = tell
+        self._read, self._known = read, known
+        self._lock = Lock()
+        self._is_abandoned = False
+        self._outcome: Prepared | Exception | None = None
+        self._thread = Thread(target=self._work, name="preparation", daemon=True)
+        self._thread.start()
+
+    def outcome(self) -> Prepared | Exception | None:
+        """Return what came of it: None as long as nothing did."""
+        return self._outcome
+
+    def wait(self) -> None:
+        """Return when there is an outcome."""
+        self._thread.join()
+
+    def abandon(self) -> None:
+        """Have what it opens closed again; nobody will ask for it."""
+        with self._lock:
+            self._is_abandoned = True
+            self._close()
+
+    def _work(self) -> None:
+        outcome: Prepared | Exception
+        try:
+            with _short_turns():
+                outcome = prepare(self._read(), self._known)
+        except Exception as error:  # noqa: BLE001 - it is handed to the engine's thread
+            outcome = error
+        with self._lock:
+            self._outcome = outcome
+            if self._is_abandoned:
+                self._close()
+
+    def _close(self) -> None:
+        if isinstance(self._outcome, Prepared):
+            close_others(self._outcome.taps, self._known)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Have threads that want the interpreter get it within TURN.
+
+    The garbage collector does not give it up: looking through what a large document becomes takes it a tenth
+    of a second, several times. It waits; what is prepared has hardly any cycles.
+    """
+    interval, collects = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(TURN)
+    gc.disable()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        if collects:
+            gc.enable()
+
+
+def _sources(configuration: Configuration) -> dict[str, Interface]:
+    used = {source for session in configuration.sessions.values() for source in session.sources}
+    return {name: interface for name, interface in configuration.interfaces.items() if name in used}
+
+
+def _compile(configuration: Configuration, devices: Mapping[str, Device]) -> Plan:
+    """Return the plan for the *devices* that were found, in their order."""
+    interfaces = configuration.interfaces
+    found = {name: as_found(interfaces[name], device) for name, device in devices.items()}
+    known = configuration.model_copy(update={"interfaces": MappingProxyType({**interfaces, **found})})
+    host_ends = [name for name, device in devices.items() if device.side == "host"]
+    return compile_plan(known, tuple(devices), host_ends=host_ends, shared_wire=True)
+
+
+def as_found(interface: Interface, device: Device) -> Interface:
+    """Return *interface*, with its device's addresses if it says none; a host end's are not the ENI's.
+
+    Those that are good on one link only are no addresses to send mirrored packets from.
+    """
+    if interface.addresses or side(interface, device) == "host":
+        return interface
+    addresses = tuple(address for address in device.addresses if not address.is_link_local)
+    return interface.model_copy(update={"addresses": addresses})
+
+
+def side(interface: Interface, device: Device) -> Side:
+    """Return which end of the wire a source is: as the configuration or else the device says."""
+    return interface.side or device.side
