@@ -44,7 +44,8 @@ class Packets(NamedTuple):
     `reason` is why it will not be mirrored (`counters.Reason`), MIRRORED where nothing speaks against it
     yet; `l2_length` counts the bytes before the IP header, `l3_length` those from it on that are there and
     belong to the packet; `version` is 4, 6, or 0 for what is mirrored without a rule; `protocol` is
-    `ipv6.UNKNOWN_PROTOCOL` where no rule can know it; ports are NO_PORT where the packet has none; `flow` is the symmetric flow hash.
+    `ipv6.UNKNOWN_PROTOCOL` where no rule can know it; ports are NO_PORT where the packet has none; `flow` is
+    the symmetric flow hash.
     """
 
     reason: U8

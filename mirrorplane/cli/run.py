@@ -3,25 +3,18 @@
 Owns signals, and what is shown while it runs. Must not know how packets are fetched or sent.
 """
 
-import json
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
-
-from rich.console import Console, Group
-from rich.live import Live
 
 from mirrorplane.capture.device import Side
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import STANDARD_INPUT, configuration
-from mirrorplane.cli.terminal import counted
-from mirrorplane.engines.report import Report
+from mirrorplane.cli.speaker import Speaker
 from mirrorplane.engines.userspace import Userspace
 from mirrorplane.engines.userspace.kernels import compile_kernels
 from mirrorplane.forward.sink import ForwardError
@@ -36,13 +29,6 @@ REPORT_EVERY = 1.0
 """Seconds between two JSON lines, or two looks of the table."""
 
 
-class Show(Protocol):
-    """Somewhere that a report is shown."""
-
-    def __call__(self, found: Report) -> None:
-        """Show it."""
-
-
 def run(path: str, read: Configuration, engine: str) -> None:
     """Mirror as *read* says until SIGINT or SIGTERM; SIGHUP has its file *path* read again."""
     configured = _Configured(path)
@@ -54,14 +40,12 @@ def run(path: str, read: Configuration, engine: str) -> None:
         compile_kernels(complain)
         # until the rings are open there is nothing to end in order: the default is at once
         with Userspace(first, complain) as running, _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM):
-            sides = _Sides(running)
-            with _shown() as show:
-                clock = _Clock(lambda: show(running.counters()), sides.tell)
-                watch = _Watch(configured, asked, running, sides, clock)
-                running.run(lambda: asked.stop, lambda: _tell_ready(running), watch.between)
+            sides, speaker = _Sides(running), Speaker(asked.stop_now)
+            clock = _Clock(lambda: speaker(running.counters()), sides.tell)
+            watch = _Watch(configured, asked, running, sides, clock)
+            running.run(lambda: asked.stop, lambda: _tell_ready(running), watch.between)
             running.close()
-            with _shown() as show:
-                show(running.counters())
+            speaker.last(running.counters())
 
 
 class _Asked:
@@ -72,6 +56,9 @@ class _Asked:
         self.reload = False
 
     def stop_on(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+    def stop_now(self) -> None:
         self.stop = True
 
     def reload_on(self, _number: int, _frame: FrameType | None) -> None:
@@ -157,10 +144,13 @@ class _Configured:
         self._networks: dict[str, int] = {}
 
     def complete(self, read: Configuration) -> Configuration:
-        """Return *read* with its VNIs drawn. Raises WrongUsageError if there is nothing to mirror."""
+        """Return *read* with its VNIs drawn. Raises WrongUsageError if there is nothing that can be mirrored."""
         read = with_networks(read, self._networks, random.SystemRandom())
         if not read.sessions:
             raise WrongUsageError(f"{self._path}: no sessions: there is nothing to mirror")
+        for source in sorted({name for session in read.sessions.values() for name in session.sources}):
+            if read.interfaces[source].device is None:
+                raise WrongUsageError(f"{self._path}: interface {source} has no device to mirror")
         known = {name: session.virtual_network_id for name, session in read.sessions.items()}
         self._networks = {name: vni for name, vni in known.items() if vni is not None}
         return read
@@ -181,13 +171,3 @@ def _signals(handler: Callable[[int, FrameType | None], None], *numbers: signal.
     finally:
         for number, handled in before.items():
             signal.signal(number, handled)
-
-
-@contextmanager
-def _shown() -> Iterator[Show]:
-    """Show reports as a table that is drawn anew on a terminal, elsewhere as JSON lines."""
-    if not sys.stdout.isatty():
-        yield lambda found: print(json.dumps(found), flush=True)
-        return
-    with Live(console=Console(), auto_refresh=False) as live:
-        yield lambda found: live.update(Group(*counted(found)), refresh=True)

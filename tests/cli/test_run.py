@@ -1,12 +1,15 @@
 """`run`, as a user starts it, in the demo's network: ready, JSON lines, SIGHUP, SIGTERM."""
 
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
@@ -187,7 +190,49 @@ sessions: {tms-a: {priority: 1, sources: [eni-a], target: eni-b, filter: tmf-a}}
     assert "no-such-dev" in said
 
 
+def test_a_source_without_a_device_is_wrong_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        """
+interfaces: {eni-a: {addresses: [10.0.0.1]}, eni-b: {addresses: [127.0.0.2]}}
+filters: {tmf-a: {}}
+sessions: {tms-a: {priority: 1, sources: [eni-a], target: eni-b, filter: tmf-a}}
+"""
+    )
+    said = refusal(mirrorplane("run", path), 2)
+    assert said == f"mirrorplane: {path}: interface eni-a has no device to mirror\n"
+
+
 def test_nothing_to_mirror_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("interfaces: {eni-a: {addresses: [10.0.0.1]}}\n")
     assert "nothing to mirror" in refusal(mirrorplane("run", path), 2)
+
+
+def full_pipe() -> tuple[int, int]:
+    """Return the ends of a pipe that takes nothing more."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, bytes(1 << 12))
+    os.set_blocking(write, True)
+    return read, write
+
+
+def test_reports_that_nobody_reads_hold_up_neither_packets_nor_the_end(lab: Demo, path: Path) -> None:
+    lab.serve()
+    read, write = full_pipe()
+    command = [sys.executable, "-m", "mirrorplane", "run", str(path)]
+    start = partial(Popen[str], command, stdout=write, stderr=PIPE, text=True)
+    with lab.record_sensor() as sensor, lab.host.call(start) as process:
+        os.close(write)
+        assert process.stderr is not None
+        assert any(line.endswith("ready\n") for line in process.stderr)
+        time.sleep(2.5)
+        list(lab.talk())
+        sensor.wait_for(80)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 1
+        assert "the last report was not taken" in process.stderr.read()
+    os.close(read)
