@@ -144,7 +144,7 @@ class _Configured:
         self._networks: dict[str, int] = {}
 
     def complete(self, read: Configuration) -> Configuration:
-        """Return *read* with its VNIs drawn. Raises WrongUsageError if there is nothing that can be mirrored."""
+        """Return *read* with its VNIs drawn. Raises WrongUsageError if nothing of it can be mirrored."""
         read = with_networks(read, self._networks, random.SystemRandom())
         if not read.sessions:
             raise WrongUsageError(f"{self._path}: no sessions: there is nothing to mirror")
