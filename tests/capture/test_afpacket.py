@@ -20,7 +20,6 @@ from mirrorplane.capture.afpacket import ReceiveRing
 from mirrorplane.capture.device import inspect, namespace_path
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.jit import zeros
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.network import End, Host, Lab
 
 NUMBER = Struct("!I")
@@ -32,13 +31,6 @@ NOISE = (b"\x08\x06", b"\x86\xdd")
 """ARP and IPv6."""
 
 Rows = list[tuple[bytes, int, int]]
-
-
-@pytest.fixture(scope="module")
-def allowed() -> None:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
 
 
 class Pair:

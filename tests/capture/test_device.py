@@ -8,17 +8,13 @@ import pytest
 
 from mirrorplane.capture.device import inside, inspect, namespace_id
 from mirrorplane.capture.source import CaptureError
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.network import End, Host, Lab
 
 OWN = "/proc/thread-self/ns/net"
 
 
 @pytest.fixture
-def hosts() -> Iterator[tuple[Host, Host]]:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
+def hosts(allowed: None) -> Iterator[tuple[Host, Host]]:
     with Lab() as lab:
         left, right = lab.host("left"), lab.host("right")
         addresses = ("169.254.0.1/16", "fe80::1/64", "10.0.0.1/24", "fd00::1/64", "10.0.0.2/24")

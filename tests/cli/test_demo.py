@@ -8,11 +8,9 @@ import pytest
 
 from mirrorplane.cli.demo import await_ready
 from mirrorplane.cli.outcome import FailedError
-from mirrorplane.lab.namespaces import missing
 from tests.cli.commands import mirrorplane, redirected, refusal
 from tests.cli.test_replay import expected, frames
 
-WHY = missing()
 WITHOUT_PRIVILEGES = """
 import ctypes, os, sys
 PR_CAPBSET_DROP, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 24, 12, 13, 21
@@ -23,7 +21,7 @@ os.execv(sys.executable, [sys.executable, "-m", "mirrorplane", *sys.argv[1:]])
 """Runs the command line without the capabilities that root has and others do not (capabilities(7))."""
 
 
-@pytest.mark.skipif(WHY is not None, reason=f"no live lab: {WHY}")
+@pytest.mark.usefixtures("allowed")
 def test_the_sensor_gets_what_is_mirrored(tmp_path: Path) -> None:
     output = tmp_path / "demo.pcap"
     done = mirrorplane("demo", "-o", output)

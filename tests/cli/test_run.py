@@ -17,11 +17,9 @@ import yaml
 
 from mirrorplane.cli import run
 from mirrorplane.lab.demo import Demo, demo
-from mirrorplane.lab.namespaces import missing
 from tests.cli.commands import mirrorplane, refusal
 
-WHY = missing()
-pytestmark = pytest.mark.skipif(WHY is not None, reason=f"no live lab: {WHY}")
+pytestmark = pytest.mark.usefixtures("allowed")
 LONGEST = 60.0
 
 

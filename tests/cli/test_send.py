@@ -1,6 +1,7 @@
 """`replay --send`: copies arrive at a real target; a kernel VXLAN device hands out their inner frames."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,14 +17,12 @@ from mirrorplane import batch
 from mirrorplane.capture.file import open_capture
 from mirrorplane.lab.decoding import unwrap
 from mirrorplane.lab.demo import REST_VNI, Demo, demo
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.recorder import Recorder
 from tests.cli.commands import PCAPS
 from tests.cli.test_replay import captured
 from tests.oracle import mirror
 
-WHY = missing()
-pytestmark = pytest.mark.skipif(WHY is not None, reason=f"no live lab: {WHY}")
+pytestmark = pytest.mark.usefixtures("allowed")
 CASE = "demo"
 
 
@@ -92,3 +91,26 @@ def test_a_target_out_of_reach_is_refused_in_one_line(lab: Demo, tmp_path: Path)
     assert running.returncode == 1
     assert "10.77.9.77" in errors
     assert "Traceback" not in errors
+
+
+def test_an_interruption_while_packets_wait_leaves_none_unaccounted(lab: Demo) -> None:
+    arguments = [
+        "replay",
+        str(PCAPS / f"{CASE}.yaml"),
+        "--source",
+        f"eni-web={PCAPS / CASE}.pcapng",
+        "--send",
+    ]
+    command = [sys.executable, "-m", "mirrorplane", *arguments, "--json", "--speed", "0.01"]
+    with lab.record_sensor() as sensor:
+        running = lab.host.spawn(command)
+        deadline = time.monotonic() + 30
+        while not any(len(seen.frame) > 100 and unwrap(seen.frame) for seen in sensor.frames):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=10)
+    assert running.returncode == 130, errors
+    found = json.loads(output)["sources"]["eni-web"]
+    assert found["not_mirrored"]["send_failed"] > 0
+    assert found["seen"] == found["mirrored"] + sum(found["not_mirrored"].values())

@@ -16,7 +16,6 @@ from scapy.packet import Raw
 
 from mirrorplane.counters import Reason
 from mirrorplane.forward.nexthop import NextHop, NextHops, Unreachable
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.network import End, Host, Lab
 
 LEFT, RIGHT = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -58,13 +57,6 @@ class Network:
 
 def is_reached(answer: Answer) -> bool:
     return isinstance(answer, NextHop)
-
-
-@pytest.fixture(scope="module")
-def allowed() -> None:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -8,16 +8,7 @@ import pytest
 from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import NAMES
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.network import End, Host, Lab
-
-
-@pytest.fixture(scope="session")
-def allowed() -> None:
-    """Skip what needs network namespaces where there can be none."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
 
 
 def names(owner: int) -> set[str]:

@@ -4,17 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mirrorplane.lab.namespaces import missing
 from mirrorplane.lab.network import Lab
 from tests.engines.userspace.network import Network
-
-
-@pytest.fixture(scope="session")
-def allowed() -> None:
-    """Skip what needs network namespaces where there can be none."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
 
 
 @pytest.fixture
