@@ -1,0 +1,163 @@
+/* How a copy gets from its source to the envelope: at once, through staging, or through another CPU first.
+ *
+ * Owns the choice, the bound on what waits, and that no copy overtakes another of its flow: while copies of a
+ * flow wait in a queue, the next ones go through the same queue. Must not know rules or headers.
+ */
+#pragma once
+
+#include "encapsulate.h"
+#include "maps.h"
+
+enum road {
+	STRAIGHT = 0, /* cut and wrapped in the sender's context: whole packets with their checksums */
+	STAGED = 1, /* segmented and completed by the kernel on the sender's CPU */
+	RELAYED = 2, /* the same on another CPU */
+};
+
+enum {
+	MAGIC = 0x4d49524f, /* in skb->cb[0]: the two words behind it are ours */
+	BULK = 100000000, /* ns: a flow that sent a super-packet this recently stays on its road */
+	FORGOTTEN = 1000000000, /* ns: copies that have been pending for longer were dropped on their way */
+	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
+};
+
+struct way_out {
+	enum road road;
+	u32 ifindex;
+	u32 cpu;
+};
+
+/* The road on which the flow's earlier copies still are, or which it keeps to; STRAIGHT if there is none. */
+INLINE enum road road_kept(struct bucket *bucket)
+{
+	u64 since;
+
+	if (bucket->by == STRAIGHT)
+		return STRAIGHT;
+	since = ktime_get_ns() - bucket->last;
+	if (bucket->pending > 0 && since < FORGOTTEN)
+		return bucket->by;
+	if (bucket->by == RELAYED && since < BULK)
+		return RELAYED;
+	bucket->pending = 0;
+	bucket->by = STRAIGHT;
+	return STRAIGHT;
+}
+
+INLINE enum road road_wanted(struct __sk_buff *skb, const struct control *control, const struct device *device,
+			     u32 n_packets)
+{
+	if (!device->staging || (device->n_relays && n_packets >= control->hand_over_from))
+		return RELAYED;
+	return skb->gso_size || has_unfinished_checksum(skb) ? STAGED : STRAIGHT;
+}
+
+INLINE void choose_road(struct __sk_buff *skb, const struct control *control, const struct device *device,
+			struct bucket *bucket, u32 port, u32 n_packets, struct way_out *out)
+{
+	enum road kept = road_kept(bucket);
+	u32 relay;
+
+	out->road = road_wanted(skb, control, device, n_packets);
+	if (kept != STRAIGHT && device->staging)
+		out->road = kept;
+	out->ifindex = device->staging;
+	out->cpu = get_smp_processor_id();
+	if (out->road != RELAYED || !device->n_relays)
+		return;
+	relay = port % device->n_relays & (MAX_RELAYS - 1);
+	out->ifindex = device->relay[relay];
+	if (device->cpu[relay] < MAX_CPUS)
+		out->cpu = device->cpu[relay];
+}
+
+/* Whether a queue has no room; one that lost its copies, unseen by us, is taken for empty after a while. */
+INLINE int is_full(struct queue *queue, u32 limit, u32 n_packets)
+{
+	u64 waiting = queue->put - queue->done, now;
+
+	if ((s64)waiting <= 0 || waiting + n_packets <= limit)
+		return 0;
+	now = ktime_get_ns();
+	if (queue->stalled_at != queue->done || !queue->stalled_since) {
+		queue->stalled_at = queue->done;
+		queue->stalled_since = now;
+	} else if (now - queue->stalled_since > STALLED) {
+		queue->stalled_since = 0;
+		queue->put = queue->done;
+		return 0;
+	}
+	return 1;
+}
+
+INLINE void join(struct bucket *bucket, struct queue *queue, enum road road, u32 n_packets)
+{
+	__sync_fetch_and_add(&bucket->pending, n_packets);
+	__sync_fetch_and_add(&queue->put, n_packets);
+	bucket->by = road;
+	bucket->last = ktime_get_ns();
+}
+
+INLINE void leave(struct bucket *bucket, struct queue *queue, u32 n_packets)
+{
+	__sync_fetch_and_add(&bucket->pending, -n_packets);
+	__sync_fetch_and_add(&queue->done, n_packets);
+}
+
+/* A copy has come through the queue of this CPU. */
+INLINE void arrive(u32 mark, u32 n_packets)
+{
+	u32 cpu = get_smp_processor_id(), port = mark & PORT_MASK;
+	struct bucket *bucket = map_lookup_elem(&buckets, &port);
+	struct queue *queue = map_lookup_elem(&queues, &cpu);
+
+	if (bucket && queue)
+		leave(bucket, queue, n_packets);
+}
+
+/* Clone the packet to a device of ours; what the original carries is as before afterwards. */
+INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road road)
+{
+	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2];
+	long refused;
+
+	skb->mark = mark;
+	skb->cb[0] = MAGIC;
+	skb->cb[1] = mark;
+	skb->cb[2] = road;
+	refused = clone_redirect(skb, ifindex, 0);
+	skb->mark = old_mark;
+	skb->cb[0] = old0;
+	skb->cb[1] = old1;
+	skb->cb[2] = old2;
+	return refused;
+}
+
+/* Send a copy on its way; MIRRORED if it is, else why not. */
+INLINE enum reason dispatch(struct __sk_buff *skb, const struct device *device, u32 mark, u32 n_packets)
+{
+	u32 zero = 0, port = mark & PORT_MASK;
+	struct control *control = map_lookup_elem(&settings, &zero);
+	struct bucket *bucket = map_lookup_elem(&buckets, &port);
+	struct way_out out = {};
+	struct queue *queue;
+	long refused;
+
+	if (!control || !bucket)
+		return SEND_FAILED;
+	choose_road(skb, control, device, bucket, port, n_packets, &out);
+	if (out.road == STRAIGHT)
+		return clone_to(skb, out.ifindex, mark, STRAIGHT) ? SEND_FAILED : MIRRORED;
+	queue = map_lookup_elem(&queues, &out.cpu);
+	if (!queue)
+		return SEND_FAILED;
+	if (is_full(queue, control->limit, n_packets))
+		return BACKLOG_FULL;
+	join(bucket, queue, out.road, n_packets);
+	refused = clone_to(skb, out.ifindex, mark, out.road);
+	/* Of several segments the answer is the last one's: what staging drops is counted by its device. */
+	if (!refused || (refused > 0 && out.road == STAGED))
+		return MIRRORED;
+	leave(bucket, queue, n_packets);
+	return refused > 0 ? BACKLOG_FULL : SEND_FAILED;
+}
