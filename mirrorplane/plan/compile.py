@@ -57,17 +57,29 @@ class Route(NamedTuple):
     packet_length: int
 
 
+class Balancer(NamedTuple):
+    """Whose SLOTS slots these are: the backends, and the template of the first; the others' rows follow.
+
+    Several routes may lead by the same slots: their templates for a backend can be sent, or not, together.
+    """
+
+    template: int
+    backends: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What an engine runs: the tables, and the ids that their rows stand for.
 
-    A row of `routes` is a row of templates, which an engine makes, because only it knows next hops.
+    A row of `routes` is a row of templates, which an engine makes, because only it knows next hops. Of the
+    tables' slots the first SLOTS are those of the first of `balancers`, and so on.
     """
 
     sources: tuple[str, ...]
     sessions: tuple[str, ...]
     rules: tuple[RuleKey, ...]
     routes: tuple[Route, ...]
+    balancers: tuple[Balancer, ...]
     tables: Tables
 
     def counters(self) -> Counters:
@@ -116,7 +128,8 @@ class _Compiler:
         self.addresses: list[tuple[int, int, int]] = []
         self.tunnels: list[tuple[int, ...]] = []
         self.rules = {key: row for row, key in enumerate(_rule_keys(configuration))}
-        self._slots: dict[tuple[str, ...], int] = {}
+        self.balancers: list[Balancer] = []
+        self._slots: dict[tuple[tuple[str, ...], bool], int] = {}
         self._classified: dict[tuple[Any, ...], Classifier] = {}
         by_priority = sorted(configuration.sessions.values(), key=lambda session: session.priority)
         self._sessions_of: dict[str, list[Session]] = {source: [] for source in sources}
@@ -135,10 +148,18 @@ class _Compiler:
             bitmaps=self.tries.bitmaps,
             classifiers=_table(tables.CLASSIFIER, self.classifiers),
             decisions=_table(tables.DECISION, self.decisions),
-            slots=np.concatenate([np.zeros(0, np.uint16), *(spread(backends) for backends in self._slots)]),
+            slots=np.concatenate(
+                [np.zeros(0, np.uint16), *(spread(each.backends) for each in self.balancers)]
+            ),
         )
-        sessions = tuple(self.configuration.sessions)
-        return Plan(self.sources, sessions, tuple(self.rules), tuple(self.routes), compiled)
+        return Plan(
+            sources=self.sources,
+            sessions=tuple(self.configuration.sessions),
+            rules=tuple(self.rules),
+            routes=tuple(self.routes),
+            balancers=tuple(self.balancers),
+            tables=compiled,
+        )
 
     def _source(self, interface: Interface) -> tuple[int, ...]:
         sessions = self._sessions_of[interface.id]
@@ -168,7 +189,12 @@ class _Compiler:
         names = tuple(backend.id for backend in backends)
         if len(names) == 1:
             return first, NONE
-        return first, self._slots.setdefault(names, len(self._slots) * SLOTS)
+        # Whoever has no address of its own may be lent none where others can send: its flows move alone.
+        key = names, self.routes[first].source_address is None
+        if key not in self._slots:
+            self._slots[key] = len(self.balancers) * SLOTS
+            self.balancers.append(Balancer(first, names))
+        return first, self._slots[key]
 
     def _classify(
         self, sessions: list[Session], targets: dict[str, tuple[int, int]], direction: int, version: int

@@ -6,6 +6,8 @@ from mirrorplane.batch import INGRESS
 from mirrorplane.counters import Reason
 from mirrorplane.model import Configuration, read
 from mirrorplane.plan import PlanError, compile_plan, diff
+from mirrorplane.plan.balance import SLOTS, spread
+from mirrorplane.plan.compile import Balancer
 from mirrorplane.plan.tables import NONE
 
 TEXT = """
@@ -86,6 +88,25 @@ def test_on_a_shared_wire_every_source_knows_all_tunnels(configuration: Configur
     assert shared.sources["first_tunnel"].tolist() == [0, 0]
     assert shared.sources["last_tunnel"].tolist() == [6, 6]
     assert shared.sources["low_port"].tolist() == shared.sources["high_port"].tolist() == [4789, 4789]
+
+
+def test_sources_share_the_slots_of_the_same_backends(configuration: Configuration) -> None:
+    plan = compile_plan(configuration)
+    assert plan.balancers == (Balancer(template=1, backends=("eni-x", "eni-y")),)
+    assert (plan.tables.slots == spread(("eni-x", "eni-y"))).all()
+    assert set(plan.tables.decisions["slots"].tolist()) == {NONE, 0}
+
+
+def test_a_source_without_an_address_has_slots_of_its_own() -> None:
+    """It sends from what a device lends, so it may reach other backends than the rest."""
+    lent = TEXT.replace("eni-b: {addresses: [10.0.0.2], side: host}", "eni-b: {addresses: [], side: host}")
+    plan = compile_plan(read(lent, "test.yaml"))
+    assert [(balancer.template, balancer.backends) for balancer in plan.balancers] == [
+        (1, ("eni-x", "eni-y")),
+        (3, ("eni-x", "eni-y")),
+    ]
+    assert plan.tables.sources["default_slots"].tolist() == [NONE, SLOTS]
+    assert plan.tables.slots.size == 2 * SLOTS
 
 
 def test_a_vni_must_have_been_drawn(configuration: Configuration) -> None:

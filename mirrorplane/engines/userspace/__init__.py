@@ -1,7 +1,7 @@
 """The pipeline over packet rings of live devices.
 
 * `taps`:    the sources: their devices, found, lost and found again, and a receive ring on each;
-* `uplinks`: the targets: their next hops, kept up to date, and a transmit ring on each outgoing device;
+* `uplinks`: the ways to targets: a transmit ring on each outgoing device;
 * `ledger`:  counters that outlive the plan that they were made for;
 * `kernels`: all that is compiled, before anything is opened;
 * `preparation`: a change of configuration, made ready beside the rounds;

@@ -5,6 +5,7 @@ Owns the order of a round and what a reload keeps. Must not know rings, routes o
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from select import POLLIN, poll
 from typing import Self
 
@@ -12,18 +13,18 @@ from mirrorplane.capture.afpacket import BLOCKS
 from mirrorplane.capture.device import Device, Side
 from mirrorplane.engines.pipeline import Pipeline
 from mirrorplane.engines.report import Report
+from mirrorplane.engines.sources import as_found, side
+from mirrorplane.engines.targets import Say
 from mirrorplane.engines.userspace.ledger import Ledger
 from mirrorplane.engines.userspace.preparation import (
     Preparation,
     Prepared,
     Read,
     Tell,
-    as_found,
     prepare,
-    side,
 )
 from mirrorplane.engines.userspace.taps import Tap, close_others
-from mirrorplane.engines.userspace.uplinks import Say, Uplinks
+from mirrorplane.engines.userspace.uplinks import Uplinks
 from mirrorplane.model import Configuration
 from mirrorplane.plan import Changes, compile_plan, diff
 
@@ -183,7 +184,8 @@ class Userspace:
         return changes
 
     def _connect(self) -> None:
-        """Join every open ring to the plan, the templates and the sinks of the moment."""
+        """Join every open ring to the plan, and to the slots, templates and sinks that go with targets."""
+        plan = replace(self._plan, tables=self._plan.tables._replace(slots=self._uplinks.slots))
         self._waiting = poll()
         self._pipelines = {}
         for row, (name, tap) in enumerate(self._taps.items()):
@@ -191,7 +193,7 @@ class Userspace:
                 tap.ring.source = row
                 self._waiting.register(tap.ring, POLLIN)
                 self._pipelines[name] = Pipeline(
-                    self._plan,
+                    plan,
                     tap.ring,
                     self._uplinks.templates,
                     self._uplinks.sinks,

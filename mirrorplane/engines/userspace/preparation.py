@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock, Thread
-from types import MappingProxyType
 from typing import NamedTuple
 
-from mirrorplane.capture.device import Device, Side
+from mirrorplane.capture.device import Device
+from mirrorplane.engines.sources import compile_live, sources
 from mirrorplane.engines.userspace.taps import Tap, close_others, find_taps, open_others
-from mirrorplane.model import Configuration, Interface
-from mirrorplane.plan import Changes, Plan, compile_plan
+from mirrorplane.model import Configuration
+from mirrorplane.plan import Changes, Plan
 
 TURN = 0.0001
 """Seconds that the preparing thread may keep the interpreter while the engine, which gives it up at every
@@ -42,9 +42,9 @@ def prepare(configuration: Configuration, known: Mapping[str, Tap]) -> Prepared:
 
     Raises CaptureError, which names the interface, and PlanError; nothing is open then that was not before.
     """
-    taps = find_taps(_sources(configuration), known)
+    taps = find_taps(sources(configuration), known)
     devices = {name: tap.device for name, tap in taps.items()}
-    plan = _compile(configuration, devices)
+    plan = compile_live(configuration, devices)
     open_others(taps, known)  # last, lest rings run full meanwhile
     return Prepared(configuration, taps, devices, plan)
 
@@ -109,33 +109,3 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collects:
             gc.enable()
-
-
-def _sources(configuration: Configuration) -> dict[str, Interface]:
-    used = {source for session in configuration.sessions.values() for source in session.sources}
-    return {name: interface for name, interface in configuration.interfaces.items() if name in used}
-
-
-def _compile(configuration: Configuration, devices: Mapping[str, Device]) -> Plan:
-    """Return the plan for the *devices* that were found, in their order."""
-    interfaces = configuration.interfaces
-    found = {name: as_found(interfaces[name], device) for name, device in devices.items()}
-    known = configuration.model_copy(update={"interfaces": MappingProxyType({**interfaces, **found})})
-    host_ends = [name for name, device in devices.items() if device.side == "host"]
-    return compile_plan(known, tuple(devices), host_ends=host_ends, shared_wire=True)
-
-
-def as_found(interface: Interface, device: Device) -> Interface:
-    """Return *interface*, with its device's addresses if it says none; a host end's are not the ENI's.
-
-    Those that are good on one link only are no addresses to send mirrored packets from.
-    """
-    if interface.addresses or side(interface, device) == "host":
-        return interface
-    addresses = tuple(address for address in device.addresses if not address.is_link_local)
-    return interface.model_copy(update={"addresses": addresses})
-
-
-def side(interface: Interface, device: Device) -> Side:
-    """Return which end of the wire a source is: as the configuration or else the device says."""
-    return interface.side or device.side
