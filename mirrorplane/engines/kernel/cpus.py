@@ -1,0 +1,28 @@
+"""Which CPUs copies are handed over to.
+
+Owns the default. Must not know how that is done.
+
+Segmenting a super-packet costs more than sending it does. On another CPU it costs the sender no more than a
+clone; but that CPU is then busy. By default mirroring has the last quarter of the CPUs, at least one: a bound
+on what it takes from others, and away from the first ones, where interrupts go on most machines. A host with
+one CPU has none to spare.
+"""
+
+import os
+from collections.abc import Sequence
+
+from mirrorplane.engines.kernel.records import MAX_CPUS, MAX_RELAYS
+
+SHARE = 4
+
+
+def chosen(said: str | Sequence[int]) -> tuple[int, ...]:
+    """Return the CPUs that `cpus` of the configuration stands for; none: the sender's own does the work."""
+    if said == "inline":
+        return ()
+    if not isinstance(said, str):
+        return tuple(said)
+    online = [cpu for cpu in sorted(os.sched_getaffinity(0)) if cpu < MAX_CPUS]
+    if len(online) == 1:
+        return ()
+    return tuple(online[-min(max(len(online) // SHARE, 1), MAX_RELAYS) :])

@@ -1,0 +1,106 @@
+"""Which row of counters belongs to whom, and where taps are: what an instance's successor needs to know.
+
+Owns the numbering of sources, sessions and rules, which lasts as long as the instance: a row is never given
+to another, so counters go on over reloads and adoptions. Must not know maps or netlink. As bytes it is kept
+in the kernel, beside what it describes.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Self, TypeVar
+
+from mirrorplane.engines.kernel.records import MAX_RULES, MAX_SESSIONS, MAX_SOURCES, PAGE
+from mirrorplane.plan import Plan, PlanError
+from mirrorplane.plan.compile import RuleKey
+
+Name = TypeVar("Name", str, RuleKey)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A device that is tapped, or is going to be: written down before anything is done to it.
+
+    `made_clsact`: the qdisc is ours to remove. `namespace` is the row of `Register.namespaces`.
+    """
+
+    source: str
+    namespace: int
+    device: str
+    ifindex: int
+    made_clsact: bool
+
+
+@dataclass(frozen=True)
+class Relay:
+    """A relay pair: its number, where its A end is, and the CPU that it leads to (None: the sender's)."""
+
+    number: int
+    namespace: int
+    cpu: int | None
+    a_index: int
+
+
+@dataclass
+class Register:
+    """All of it. `build` is that of the programs; namespace 0 is the engine's own, whose name is None."""
+
+    build: str
+    words: str
+    sources: list[str] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
+    networks: dict[str, int] = field(default_factory=dict)
+    rules: list[RuleKey] = field(default_factory=list)
+    namespaces: list[str | None] = field(default_factory=lambda: [None])
+    spots: list[Spot] = field(default_factory=list)
+    relays: list[Relay] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Return what `emit` wrote. Raises ValueError for anything else."""
+        try:
+            kept = json.loads(content.rstrip(b"\0"))
+            kept["rules"] = [RuleKey(*key) for key in kept["rules"]]
+            kept["spots"] = [Spot(**spot) for spot in kept["spots"]]
+            kept["relays"] = [Relay(**relay) for relay in kept["relays"]]
+            return cls(**kept)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a register: {error}") from None
+
+    def emit(self) -> bytes:
+        """Return it as bytes, padded to whole pages."""
+        content = json.dumps(asdict(self)).encode()
+        return content + bytes(-len(content) % PAGE)
+
+    def take_in(self, plan: Plan) -> None:
+        """Number what *plan* has and was not there before. Raises PlanError where the rows run out."""
+        _extend(self.sources, plan.sources, MAX_SOURCES, "sources")
+        _extend(self.sessions, plan.sessions, MAX_SESSIONS, "sessions")
+        _extend(self.rules, plan.rules, MAX_RULES, "rules")
+        self.networks |= {route.session: route.vni for route in plan.routes}
+
+    def namespace(self, name: str | None) -> int:
+        """Return the number of a namespace, a new one if it has none."""
+        if name not in self.namespaces:
+            self.namespaces.append(name)
+        return self.namespaces.index(name)
+
+    def spot(self, source: str) -> Spot | None:
+        """Return where a source is tapped."""
+        return next((spot for spot in self.spots if spot.source == source), None)
+
+    def put(self, spot: Spot) -> None:
+        """Note where a source is tapped, instead of where it was."""
+        self.spots = [*(other for other in self.spots if other.source != spot.source), spot]
+
+    def drop(self, source: str) -> None:
+        """Forget where a source was tapped; its counters stay."""
+        self.spots = [spot for spot in self.spots if spot.source != source]
+
+
+def _extend(kept: list[Name], names: Sequence[Name], most: int, what: str) -> None:
+    known = set(kept)
+    new = [name for name in names if name not in known]
+    if len(kept) + len(new) > most:
+        raise PlanError(f"more than {most} {what} since the engine was started: start it again")
+    kept += new
