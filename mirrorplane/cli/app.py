@@ -48,6 +48,7 @@ class Engine(StrEnum):
     """What mirrors live traffic."""
 
     auto = "auto"
+    kernel = "kernel"
     userspace = "userspace"
 
 
@@ -148,12 +149,40 @@ def run(
     engine: Annotated[
         Engine, typer.Option(help="What mirrors; auto takes the best that this host has.")
     ] = Engine.auto,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the kernel engine mirroring when this ends.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show why the kernel refused the programs.")
+    ] = False,
 ) -> None:
     """Mirror live traffic as CONFIG says, until interrupted; SIGHUP reads CONFIG again."""
     read = _read(config)
+    from mirrorplane.cli.engines import Wishes
     from mirrorplane.cli.run import run as start
 
-    start(config, read, engine.value)
+    start(config, read, Wishes(engine.value, keep, verbose))
+
+
+@app.command()
+def clean() -> None:
+    """Remove what killed runs left mirroring in this network namespace."""
+    from mirrorplane.cli.clean import clean as sweep
+
+    sweep()
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also what the kernel says at length of what it refuses.")
+    ] = False,
+) -> None:
+    """Say what this host can run, and what is missing; exit code 1 if nothing live."""
+    from mirrorplane.cli.doctor import doctor as examine
+
+    raise typer.Exit(examine(json, verbose))
 
 
 @app.command()

@@ -110,7 +110,7 @@ def _code(error: Exception) -> Exit | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"ConfigurationError", "PlanError", "WrongUsageError"}:
         return Exit.WRONG
-    if names & {"CaptureError", "ForwardError", "LabError", "FailedError"}:
+    if names & {"CaptureError", "ForwardError", "KernelError", "LabError", "FailedError"}:
         return Exit.FAILED
     if names & {"OSError", "NetlinkError", "TimeoutExpired"}:
         return Exit.FAILED

@@ -12,34 +12,32 @@ from types import FrameType
 
 from mirrorplane.capture.device import Side
 from mirrorplane.capture.source import CaptureError
+from mirrorplane.cli.engines import Wishes, choose
 from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import STANDARD_INPUT, configuration
 from mirrorplane.cli.speaker import Speaker
-from mirrorplane.engines.userspace import Userspace
-from mirrorplane.engines.userspace.kernels import compile_kernels
+from mirrorplane.engines.kernel.libbpf import KernelError
+from mirrorplane.engines.live import Live
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.model import Configuration, ConfigurationError, with_networks
 from mirrorplane.plan import Changes, PlanError
 
-AUTO = "auto"
-REFUSALS = (CaptureError, ConfigurationError, ForwardError, PlanError, WrongUsageError)
+REFUSALS = (CaptureError, ConfigurationError, ForwardError, KernelError, PlanError, WrongUsageError)
 """Why a reload may leave everything as it was."""
 
 REPORT_EVERY = 1.0
 """Seconds between two JSON lines, or two looks of the table."""
 
 
-def run(path: str, read: Configuration, engine: str) -> None:
+def run(path: str, read: Configuration, wishes: Wishes) -> None:
     """Mirror as *read* says until SIGINT or SIGTERM; SIGHUP has its file *path* read again."""
     configured = _Configured(path)
     first = configured.complete(read)
-    if engine == AUTO:
-        complain("engine userspace (the kernel engine is not built yet)")
     asked = _Asked()
     with _signals(asked.reload_on, signal.SIGHUP):
-        compile_kernels(complain)
-        # until the rings are open there is nothing to end in order: the default is at once
-        with Userspace(first, complain) as running, _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM):
+        opened = choose(path, first, wishes)
+        # whatever has been put on the host is taken away again: from here on, ends are orderly
+        with _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM), opened() as running:
             sides, speaker = _Sides(running), Speaker(asked.stop_now)
             clock = _Clock(lambda: speaker(running.counters()), sides.tell)
             watch = _Watch(configured, asked, running, sides, clock)
@@ -68,7 +66,7 @@ class _Asked:
 class _Sides:
     """Says which end of the wire each source is, when that is new."""
 
-    def __init__(self, running: Userspace) -> None:
+    def __init__(self, running: Live) -> None:
         self._running = running
         self._told: dict[str, Side] = {}
         self.tell()
@@ -81,7 +79,7 @@ class _Sides:
         self._told = sides
 
 
-def _tell_ready(running: Userspace) -> None:
+def _tell_ready(running: Live) -> None:
     """Say by which device of this namespace each target is reached, and that all is mirrored."""
     for address, how in running.targets().items():
         complain(f"target {address}: {how}")
@@ -92,7 +90,7 @@ class _Watch:
     """What is done between two rounds."""
 
     def __init__(
-        self, configured: "_Configured", asked: _Asked, running: Userspace, sides: _Sides, clock: "_Clock"
+        self, configured: "_Configured", asked: _Asked, running: Live, sides: _Sides, clock: "_Clock"
     ) -> None:
         self._configured, self._asked = configured, asked
         self._running, self._sides, self._clock = running, sides, clock

@@ -13,6 +13,7 @@ from mirrorplane.model.document import read
 from mirrorplane.model.faults import MAX_PROBLEMS, ConfigurationError
 from mirrorplane.model.filter import MAX_RULE_PRIORITY, Filter, Rule
 from mirrorplane.model.interface import DEFAULT_MTU, Interface
+from mirrorplane.model.kernel import Kernel
 from mirrorplane.model.load_balancer import LoadBalancer
 from mirrorplane.model.scalars import ANY_PORT, PortRange
 from mirrorplane.model.session import (
@@ -44,6 +45,7 @@ __all__ = [
     "ConfigurationError",
     "Filter",
     "Interface",
+    "Kernel",
     "LoadBalancer",
     "PortRange",
     "Quotas",

@@ -15,6 +15,7 @@ from mirrorplane.model.faults import Problem, refuse
 from mirrorplane.model.filter import Filter
 from mirrorplane.model.frozen import Frozen
 from mirrorplane.model.interface import Interface
+from mirrorplane.model.kernel import Kernel
 from mirrorplane.model.load_balancer import LoadBalancer
 from mirrorplane.model.references import Things, problems
 from mirrorplane.model.session import MAX_VNI, Session
@@ -31,7 +32,7 @@ READ_ONLY = AfterValidator(_read_only)
 
 
 class Configuration(Frozen):
-    """All that was said: each kind of thing by id, in the order of saying, and the API's section."""
+    """All that was said: each kind of thing by id, in the order of saying, and the sections beside them."""
 
     interfaces: Annotated[Mapping[str, Interface], READ_ONLY] = Field(default={}, validate_default=True)
     load_balancers: Annotated[Mapping[str, LoadBalancer], READ_ONLY] = Field(
@@ -40,6 +41,7 @@ class Configuration(Frozen):
     filters: Annotated[Mapping[str, Filter], READ_ONLY] = Field(default={}, validate_default=True)
     sessions: Annotated[Mapping[str, Session], READ_ONLY] = Field(default={}, validate_default=True)
     api: Api = Api()
+    kernel: Kernel = Kernel()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -26,6 +26,7 @@ from mirrorplane.model.faults import (
 from mirrorplane.model.filter import Filter
 from mirrorplane.model.frozen import Frozen
 from mirrorplane.model.interface import Interface
+from mirrorplane.model.kernel import Kernel
 from mirrorplane.model.load_balancer import LoadBalancer
 from mirrorplane.model.references import Things, problems
 from mirrorplane.model.session import Session
@@ -53,10 +54,11 @@ def read(text: str, name: str) -> Configuration:
         sessions=document.things("sessions", Session, sections),
     )
     api = document.thing(Api, ("api",), sections.get("api", {})) or Api()
+    kernel = document.thing(Kernel, ("kernel",), sections.get("kernel", {})) or Kernel()
     document.note(problems(things, api))
     if document.found:
         raise ConfigurationError(*(f"{name}:{line}: {problem}" for line, problem in sorted(document.found)))
-    return Configuration.model_validate({**things._asdict(), "api": api})
+    return Configuration.model_validate({**things._asdict(), "api": api, "kernel": kernel})
 
 
 class _Document:

@@ -70,6 +70,10 @@ api:
              sessions_per_load_balancer: 500, sources_per_session: 10, sources_per_target: 20, filters: 100,
              rules_per_filter: 20, rules_per_direction: 10}
   volcengine: {quotas: {targets: 100}}
+kernel:
+  cpus: [1, 3]                  # auto | inline | CPU numbers
+  hand_over_from: 4
+  backlog: 1000
 """
 
 

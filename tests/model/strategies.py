@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-SECTIONS = st.sampled_from(["interfaces", "load_balancers", "filters", "sessions", "api"])
+SECTIONS = st.sampled_from(["interfaces", "load_balancers", "filters", "sessions", "api", "kernel"])
 KEYS = st.sampled_from(
     [
         "interfaces",
@@ -13,6 +13,7 @@ KEYS = st.sampled_from(
         "filters",
         "sessions",
         "api",
+        "kernel",
         "eni-a",
         "eni-b",
         "lb-a",
@@ -47,6 +48,9 @@ KEYS = st.sampled_from(
         "aliyun",
         "quotas",
         "regions",
+        "cpus",
+        "hand_over_from",
+        "backlog",
         "<<",
         "",
         "\n",
@@ -70,6 +74,7 @@ SCALARS = st.one_of(
             "TCP",
             "ALL",
             "arp",
+            "auto",
             "02:00:00:00:00:01",
             "1",
         ]
@@ -153,6 +158,15 @@ DIRECTIONS = st.sets(st.integers(1, 1 << 24), max_size=4).flatmap(
 )
 FILTERS = st.fixed_dictionaries({"ingress": DIRECTIONS, "egress": DIRECTIONS})
 
+KERNELS = st.fixed_dictionaries(
+    {
+        "cpus": st.sampled_from(["auto", "inline"])
+        | st.lists(st.integers(0, 255), min_size=1, max_size=8, unique=True),
+        "hand_over_from": st.integers(1, 1024),
+        "backlog": st.integers(64, 1_000_000),
+    }
+)
+
 
 @st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
@@ -190,4 +204,5 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
             name: {"priority": priority, **draw(session)}
             for name, priority in zip(sessions, priorities, strict=True)
         },
+        "kernel": draw(KERNELS),
     }

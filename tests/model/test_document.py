@@ -42,7 +42,9 @@ def test_the_example_of_the_design() -> None:
 def test_what_is_right_has_no_problems() -> None:
     assert problems(RIGHT) == ()
     assert problems("{}") == ()
-    assert problems("interfaces: {}\nload_balancers: {}\nfilters: {}\nsessions: {}\napi: {}\n") == ()
+    assert (
+        problems("interfaces: {}\nload_balancers: {}\nfilters: {}\nsessions: {}\napi: {}\nkernel: {}\n") == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,17 +53,17 @@ def test_what_is_right_has_no_problems() -> None:
         (
             "- a\n",
             "1: must be a mapping with the keys interfaces, load_balancers, filters, "
-            "sessions, api, not a list",
+            "sessions, api, kernel, not a list",
         ),
         (
             "a\n",
             "1: must be a mapping with the keys interfaces, load_balancers, filters, "
-            "sessions, api, not a text",
+            "sessions, api, kernel, not a text",
         ),
         (
             "---\n~\n",
             "2: must be a mapping with the keys interfaces, load_balancers, filters, "
-            "sessions, api, not nothing",
+            "sessions, api, kernel, not nothing",
         ),
         ("", "1: the file is empty"),
         ("interfaces: {}\nsesions: {}\n", "2: sesions: unknown key (did you mean sessions?)"),
@@ -255,7 +257,7 @@ def test_a_right_configuration_is_read_as_it_was_said(data: dict[str, Any]) -> N
 def said(found: model.Configuration) -> dict[str, Any]:
     """Return *found* as a document would say it, with nothing left to defaults."""
     return {
-        name: {key: _said(thing) for key, thing in section.items()}
+        name: _said(section) if name == "kernel" else {key: _said(thing) for key, thing in section.items()}
         for name, section in found
         if name != "api"
     }

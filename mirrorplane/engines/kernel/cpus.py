@@ -1,4 +1,4 @@
-"""Which CPUs copies are handed over to.
+"""Which CPUs copies are handed over to, and how much each one's queue takes.
 
 Owns the default. Must not know how that is done.
 
@@ -10,8 +10,13 @@ one CPU has none to spare.
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from mirrorplane.engines.kernel.records import MAX_CPUS, MAX_RELAYS
+
+BACKLOG = Path("/proc/sys/net/core/netdev_max_backlog")
+DEFAULT_BACKLOG = 1000
+"""Documentation/admin-guide/sysctl/net.rst: packets that wait for a CPU; the kernel's own default."""
 
 SHARE = 4
 
@@ -26,3 +31,11 @@ def chosen(said: str | Sequence[int]) -> tuple[int, ...]:
     if len(online) == 1:
         return ()
     return tuple(online[-min(max(len(online) // SHARE, 1), MAX_RELAYS) :])
+
+
+def backlog_room() -> int:
+    """Return how many packets the kernel's queue of a CPU takes, as far as that can be read."""
+    try:
+        return int(BACKLOG.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return DEFAULT_BACKLOG

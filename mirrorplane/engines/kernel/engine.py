@@ -13,7 +13,7 @@ from typing import Self
 from mirrorplane.capture.device import Device, Side, inspect
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.engines.kernel import accounts
-from mirrorplane.engines.kernel.cpus import chosen
+from mirrorplane.engines.kernel.cpus import backlog_room, chosen
 from mirrorplane.engines.kernel.instances import Lock, adopt, sweep, tag_of
 from mirrorplane.engines.kernel.loading import Loaded
 from mirrorplane.engines.kernel.nexthops import Ways
@@ -118,9 +118,8 @@ class Kernel:
         check_size(plan)
         self._register.take_in(plan)
         self._relays.hand_over_to(chosen(configuration.kernel.cpus))
-        self._board.set_up(
-            self._staging.a_index, configuration.kernel.hand_over_from, configuration.kernel.backlog
-        )
+        said = configuration.kernel
+        self._board.set_up(self._staging.a_index, said.hand_over_from, said.backlog, backlog_room())
         fresh = self._tap_new(devices)
         changes = diff(self._plan, plan)
         try:

@@ -128,6 +128,15 @@ def sweep(tag: str) -> Removed:
     return Removed(tag, tuple(sorted(devices)), tuple(spots))
 
 
+def running() -> list[str]:
+    """Return the tags of the instances of this network namespace that have a control process.
+
+    Raises KernelError.
+    """
+    with IPRoute(ext_ack=True) as netlink:
+        return sorted(tag for tag in devices_of(netlink) if is_running(tag))
+
+
 def leftovers() -> list[str]:
     """Return the tags of the instances that were at work here and have no control process any more.
 

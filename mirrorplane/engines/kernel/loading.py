@@ -9,7 +9,7 @@ leave behind or to contradict the filters, no file system to be mounted, and not
 namespace (`ip netns exec` makes one, with a /sys of its own) could hide from the one who adopts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from contextlib import ExitStack
 from typing import Self
 
@@ -34,64 +34,72 @@ class Loaded:
 
     def __init__(self, maps: Mapping[str, Map], gates: Mapping[str, Program]) -> None:
         self.maps, self.gates = maps, gates
-        self._content = b""
         self._taps: dict[int, dict[str, Program]] = {}
 
     @classmethod
     def anew(cls) -> Self:
         """Load the gates, with new maps. Raises KernelError."""
-        with ExitStack() as stack:
-            loading = stack.enter_context(Object(image()))
+        with Object(image()) as loading, ExitStack() as on_failure:
             for name in TAPS:
                 loading.set_autoload(name, wanted=False)
             loading.load()
-            return cls(
-                {name: loading.map(name) for name in TABLES + PLAIN},
-                {name: loading.program(name) for name in GATES},
+            loaded = cls(
+                {name: on_failure.enter_context(loading.map(name)) for name in TABLES + PLAIN},
+                {name: on_failure.enter_context(loading.program(name)) for name in GATES},
             )
+            on_failure.pop_all()
+            return loaded
 
     @classmethod
     def adopted(cls, gates: Mapping[str, Program]) -> Self:
-        """Take over the maps of programs that are attached. Raises KernelError if any is not there."""
+        """Take over the maps of programs that are attached; a gate that is not any more is loaded.
+
+        Raises KernelError, and leaves *gates* open, if there is a map that none of them knows.
+        """
         maps: dict[str, Map] = {}
-        for program in gates.values():
-            for number in program.info().map_ids:
-                found = Map.by_id(number)
-                if maps.setdefault(found.info.name, found) is not found:
-                    found.close()
-        missing = [name for name in TABLES + PLAIN if name[:NAME_LENGTH] not in maps]
-        if missing or set(gates) != set(GATES):
-            for found in maps.values():
-                found.close()
-            raise KernelError(f"what is attached is of another version: no {', '.join(missing) or 'gate'}")
-        chosen = {name: maps.pop(name[:NAME_LENGTH]) for name in TABLES + PLAIN}
+        with ExitStack() as on_failure:
+            for number in {number for program in gates.values() for number in program.info().map_ids}:
+                found = on_failure.enter_context(Map.by_id(number))
+                maps.setdefault(found.info.name, found)
+            missing = [name for name in TABLES + PLAIN if name[:NAME_LENGTH] not in maps]
+            if missing:
+                raise KernelError(f"what is attached is of another version: no {', '.join(missing)}")
+            chosen = {name: maps.pop(name[:NAME_LENGTH]) for name in TABLES + PLAIN}
+            absent = [name for name in GATES if name not in gates]
+            loaded = cls(chosen, {**gates, **(_load(absent, chosen) if absent else {})})
+            on_failure.pop_all()
         for other in maps.values():
             other.close()
-        return cls(chosen, gates)
+        return loaded
 
     def taps(self, namespace: int) -> Mapping[str, Program]:
         """Return the taps for devices of the *namespace* of that number. Raises KernelError."""
         if namespace not in self._taps:
-            self._taps[namespace] = self._load_taps(namespace)
+            self._taps[namespace] = _load(TAPS, self.maps, namespace)
         return self._taps[namespace]
 
-    def _load_taps(self, namespace: int) -> dict[str, Program]:
-        self._content = self._content or image()
-        with Object(self._content) as loading:
-            for name in GATES:
-                loading.set_autoload(name, wanted=False)
-            for name, shared in self.maps.items():
-                loading.reuse(name, shared)
-            loading.set_constant("namespace", namespace)
-            loading.load()
-            return {name: loading.program(name) for name in TAPS}
+    def prune(self, used: Container[int]) -> None:
+        """Give back the taps for namespaces that are not *used*; where they are attached they stay."""
+        for namespace in [number for number in self._taps if number not in used]:
+            for program in self._taps.pop(namespace).values():
+                program.close()
 
     def close(self) -> None:
         """Give every descriptor back."""
-        for taps in self._taps.values():
-            for program in taps.values():
-                program.close()
-        for program in self.gates.values():
-            program.close()
-        for kept in self.maps.values():
+        self.prune(())
+        for kept in (*self.gates.values(), *self.maps.values()):
             kept.close()
+
+
+def _load(names: Collection[str], maps: Mapping[str, Map], namespace: int = 0) -> dict[str, Program]:
+    """Load some of the programs, to use *maps*, for devices of the *namespace* of that number."""
+    with Object(image()) as loading, ExitStack() as on_failure:
+        for name in TAPS + GATES:
+            loading.set_autoload(name, wanted=name in names)
+        for name, shared in maps.items():
+            loading.reuse(name, shared)
+        loading.set_constant("namespace", namespace)
+        loading.load()
+        loaded = {name: on_failure.enter_context(loading.program(name)) for name in names}
+        on_failure.pop_all()
+        return loaded

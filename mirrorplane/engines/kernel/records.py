@@ -39,8 +39,15 @@ N_BUCKETS = 0x4000
 
 PAGE = 4096
 
-CONTROL = np.dtype([("generation", "u4"), ("staging", "u4"), ("hand_over_from", "u4"), ("limit", "u4")])
-"""`limit` counts wire packets, of which so many may wait in a CPU's queue."""
+CONTROL = np.dtype(
+    [
+        ("generation", "u4"),
+        ("staging", "u4"),
+        ("hand_over_from", "u4"),
+        ("limit", "u4"),  # wire packets that may wait for one CPU
+        ("room", "u4"),  # packets that the kernel's own queue of a CPU takes
+    ]
+)
 
 PLACE = np.dtype([("namespace", "u4"), ("ifindex", "u4")])
 """A device: `namespace` is the number that the programs attached there were loaded with."""
@@ -93,7 +100,7 @@ WAY = np.dtype([("seen", "u8"), ("reasons", "u8", N_REASONS)])
 TALLY = np.dtype([("mirrored_packets", "u8"), ("mirrored_bytes", "u8"), ("truncated_packets", "u8")])
 
 BUCKET = np.dtype([("pending", "i4"), ("by", "u4"), ("last", "u8")])
-QUEUE = np.dtype([("put", "u8"), ("done", "u8"), ("stalled_at", "u8"), ("stalled_since", "u8")])
+QUEUE = np.dtype([("put", "u8"), ("done", "u8"), ("staged", "i8"), ("stalled_at", "u8"), ("stalled_since", "u8")])
 
 
 def rows(dtype: np.dtype[Any], count: int = 1) -> NDArray[Any]:

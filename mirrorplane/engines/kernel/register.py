@@ -6,15 +6,28 @@ in the kernel, beside what it describes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from mirrorplane.engines.kernel.records import MAX_RULES, MAX_SESSIONS, MAX_SOURCES, PAGE
 from mirrorplane.plan import Plan, PlanError
 from mirrorplane.plan.compile import RuleKey
 
 Name = TypeVar("Name", str, RuleKey)
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A network namespace that is mirrored from; the engine's own has no name.
+
+    `device` and `inode` tell it from another one that is given its name later.
+    """
+
+    name: str | None = None
+    device: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,11 @@ class Spot:
     ifindex: int
     made_clsact: bool
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """What tells the device from every other: its namespace and its index there."""
+        return self.namespace, self.ifindex
+
 
 @dataclass(frozen=True)
 class Relay:
@@ -43,7 +61,10 @@ class Relay:
 
 @dataclass
 class Register:
-    """All of it. `build` is that of the programs; namespace 0 is the engine's own, whose name is None."""
+    """All of it. `build` is that of the programs; namespace 0 is the engine's own.
+
+    `lost` counts the copies that were in devices of ours when somebody removed these.
+    """
 
     build: str
     words: str
@@ -51,9 +72,10 @@ class Register:
     sessions: list[str] = field(default_factory=list)
     networks: dict[str, int] = field(default_factory=dict)
     rules: list[RuleKey] = field(default_factory=list)
-    namespaces: list[str | None] = field(default_factory=lambda: [None])
+    namespaces: list[Namespace] = field(default_factory=lambda: [Namespace()])
     spots: list[Spot] = field(default_factory=list)
     relays: list[Relay] = field(default_factory=list)
+    lost: int = 0
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -61,6 +83,7 @@ class Register:
         try:
             kept = json.loads(content.rstrip(b"\0"))
             kept["rules"] = [RuleKey(*key) for key in kept["rules"]]
+            kept["namespaces"] = [Namespace(**namespace) for namespace in kept["namespaces"]]
             kept["spots"] = [Spot(**spot) for spot in kept["spots"]]
             kept["relays"] = [Relay(**relay) for relay in kept["relays"]]
             return cls(**kept)
@@ -72,30 +95,55 @@ class Register:
         content = json.dumps(asdict(self)).encode()
         return content + bytes(-len(content) % PAGE)
 
+    @contextmanager
+    def taking_in(self, plan: Plan) -> Iterator[None]:
+        """Number what *plan* has and was not there before, for good if the `with` block succeeds.
+
+        Raises PlanError where the rows run out.
+        """
+        lists: tuple[list[Any], ...] = (self.sources, self.sessions, self.rules)
+        lengths, networks = [len(kept) for kept in lists], self.networks
+        try:
+            self.take_in(plan)
+            yield
+        except BaseException:
+            for kept, length in zip(lists, lengths, strict=True):
+                del kept[length:]
+            self.networks = networks
+            raise
+
     def take_in(self, plan: Plan) -> None:
         """Number what *plan* has and was not there before. Raises PlanError where the rows run out."""
         _extend(self.sources, plan.sources, MAX_SOURCES, "sources")
         _extend(self.sessions, plan.sessions, MAX_SESSIONS, "sessions")
         _extend(self.rules, plan.rules, MAX_RULES, "rules")
-        self.networks |= {route.session: route.vni for route in plan.routes}
+        self.networks = self.networks | {route.session: route.vni for route in plan.routes}
 
-    def namespace(self, name: str | None) -> int:
-        """Return the number of a namespace, a new one if it has none."""
-        if name not in self.namespaces:
-            self.namespaces.append(name)
-        return self.namespaces.index(name)
+    def number(self, namespace: Namespace) -> int:
+        """Return the number of a namespace, a new one if it has none; it may have got another name."""
+        identity = namespace.device, namespace.inode
+        for number, known in enumerate(self.namespaces):
+            if (known.device, known.inode) == identity:
+                self.namespaces[number] = namespace
+                return number
+        self.namespaces.append(namespace)
+        return len(self.namespaces) - 1
 
     def spot(self, source: str) -> Spot | None:
         """Return where a source is tapped."""
         return next((spot for spot in self.spots if spot.source == source), None)
 
-    def put(self, spot: Spot) -> None:
-        """Note where a source is tapped, instead of where it was."""
-        self.spots = [*(other for other in self.spots if other.source != spot.source), spot]
+    def at(self, place: tuple[int, int]) -> Spot | None:
+        """Return what is noted of a device."""
+        return next((spot for spot in self.spots if spot.place == place), None)
 
-    def drop(self, source: str) -> None:
-        """Forget where a source was tapped; its counters stay."""
-        self.spots = [spot for spot in self.spots if spot.source != source]
+    def put(self, spot: Spot) -> None:
+        """Note that a device is tapped, or for whom, instead of what was noted of it."""
+        self.spots = [*(other for other in self.spots if other.place != spot.place), spot]
+
+    def drop(self, spot: Spot) -> None:
+        """Forget that a device is tapped; its source's counters stay."""
+        self.spots = [other for other in self.spots if other.place != spot.place]
 
 
 def _extend(kept: list[Name], names: Sequence[Name], most: int, what: str) -> None:

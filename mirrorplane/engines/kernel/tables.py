@@ -58,10 +58,11 @@ class Switchboard:
         """What is in force; a row of CONTROL."""
         return np.frombuffer(self._maps["settings"].lookup(number(0)) or b"", CONTROL).copy()
 
-    def set_up(self, staging: int, hand_over_from: int, limit: int) -> None:
-        """Say by which device copies are staged, and when they are handed over or dropped."""
+    def set_up(self, staging: int, hand_over_from: int, limit: int, room: int) -> None:
+        """Say by which device copies are staged, and when they are handed over, have to wait or are dropped."""
         control = self.control
-        control["staging"], control["hand_over_from"], control["limit"] = staging, hand_over_from, limit
+        control["staging"], control["hand_over_from"] = staging, hand_over_from
+        control["limit"], control["room"] = limit, room
         self._maps["settings"].update(number(0), control.tobytes())
 
     def turn_to(self, plan: Plan, register: Register, templates: Templates, outlets: I32, slots: U16) -> None:

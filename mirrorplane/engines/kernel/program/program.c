@@ -78,10 +78,16 @@ SECTION("tc") int tap_egress(struct __sk_buff *skb)
 	return tap(skb, EGRESS);
 }
 
-/* Nobody else sends by the pair. A map lives as long as a program names it: here the one that none reads. */
+/* Nobody else sends by the pair. A map lives as long as a program names it: all are named here, so that whoever
+ * takes over finds them by this program, also those of taps whose devices have gone, and the ledger. */
 INLINE int stray(void)
 {
-	table(&ledger, 0);
+	void *kept[] = { &devices, &tunnels, &rules_counted, &sources, &classifiers, &nodes,
+			 &bitmaps, &decisions, &slots, &ledger };
+	struct tunnel key = {};
+
+	for (u32 n = 0; n < sizeof(kept) / sizeof(*kept); n++)
+		map_lookup_elem(kept[n], &key);
 	return TC_ACT_SHOT;
 }
 
@@ -107,13 +113,16 @@ SECTION("tc") int relay(struct __sk_buff *skb)
 	u32 zero = 0, mark = skb->cb[1], port = mark & PORT_MASK;
 	struct control *control = map_lookup_elem(&settings, &zero);
 	struct bucket *bucket = map_lookup_elem(&buckets, &port);
+	struct queue *queue = own_queue();
 
-	if (skb->cb[0] != MAGIC || !control || !bucket)
+	if (skb->cb[0] != MAGIC || !control || !bucket || !queue)
 		return TC_ACT_SHOT;
 	if (!skb->gso_size && bucket->pending <= 1 && !has_unfinished_checksum(skb)) {
-		arrive(mark, 1);
+		arrive(mark, 0);
 		return encapsulate(skb, mark);
 	}
+	if (must_wait(skb, control, queue))
+		return redirect(skb->ifindex, BPF_F_INGRESS);
 	skb->mark = mark;
 	return redirect(control->staging, 0);
 }

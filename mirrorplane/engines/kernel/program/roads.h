@@ -19,6 +19,7 @@ enum {
 	BULK = 100000000, /* ns: a flow that sent a super-packet this recently stays on its road */
 	FORGOTTEN = 1000000000, /* ns: copies that have been pending for longer were dropped on their way */
 	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
+	MOST_TURNS = 64, /* that a super-packet waits for staging */
 };
 
 struct way_out {
@@ -90,6 +91,12 @@ INLINE int is_full(struct queue *queue, u32 limit, u32 n_packets)
 	return 1;
 }
 
+/* What is staged at once waits in the kernel's own queue; what is relayed waits its turn. */
+INLINE u32 limit_of(const struct control *control, enum road road)
+{
+	return road == STAGED && control->room < control->limit ? control->room : control->limit;
+}
+
 INLINE void join(struct bucket *bucket, struct queue *queue, enum road road, u32 n_packets)
 {
 	__sync_fetch_and_add(&bucket->pending, n_packets);
@@ -104,32 +111,44 @@ INLINE void leave(struct bucket *bucket, struct queue *queue, u32 n_packets)
 	__sync_fetch_and_add(&queue->done, n_packets);
 }
 
-/* A copy has come through the queue of this CPU. */
-INLINE void arrive(u32 mark, u32 n_packets)
+/* The queue of the CPU that this runs on. */
+INLINE struct queue *own_queue(void)
 {
-	u32 cpu = get_smp_processor_id(), port = mark & PORT_MASK;
-	struct bucket *bucket = map_lookup_elem(&buckets, &port);
-	struct queue *queue = map_lookup_elem(&queues, &cpu);
+	u32 cpu = get_smp_processor_id();
 
-	if (bucket && queue)
-		leave(bucket, queue, n_packets);
+	return map_lookup_elem(&queues, &cpu);
+}
+
+/* A copy has come through the queue of this CPU. */
+INLINE void arrive(u32 mark, int was_staged)
+{
+	u32 port = mark & PORT_MASK;
+	struct bucket *bucket = map_lookup_elem(&buckets, &port);
+	struct queue *queue = own_queue();
+
+	if (!bucket || !queue)
+		return;
+	leave(bucket, queue, 1);
+	queue->staged -= was_staged;
 }
 
 /* Clone the packet to a device of ours; what the original carries is as before afterwards. */
-INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road road)
+INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road road, u32 n_packets)
 {
-	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2];
+	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2], old3 = skb->cb[3];
 	long refused;
 
 	skb->mark = mark;
 	skb->cb[0] = MAGIC;
 	skb->cb[1] = mark;
 	skb->cb[2] = road;
+	skb->cb[3] = n_packets;
 	refused = clone_redirect(skb, ifindex, 0);
 	skb->mark = old_mark;
 	skb->cb[0] = old0;
 	skb->cb[1] = old1;
 	skb->cb[2] = old2;
+	skb->cb[3] = old3;
 	return refused;
 }
 
@@ -147,17 +166,39 @@ INLINE enum reason dispatch(struct __sk_buff *skb, const struct device *device, 
 		return SEND_FAILED;
 	choose_road(skb, control, device, bucket, port, n_packets, &out);
 	if (out.road == STRAIGHT)
-		return clone_to(skb, out.ifindex, mark, STRAIGHT) ? SEND_FAILED : MIRRORED;
+		return clone_to(skb, out.ifindex, mark, STRAIGHT, 1) ? SEND_FAILED : MIRRORED;
 	queue = map_lookup_elem(&queues, &out.cpu);
 	if (!queue)
 		return SEND_FAILED;
-	if (is_full(queue, control->limit, n_packets))
+	if (is_full(queue, limit_of(control, out.road), n_packets))
 		return BACKLOG_FULL;
 	join(bucket, queue, out.road, n_packets);
-	refused = clone_to(skb, out.ifindex, mark, out.road);
+	if (out.road == STAGED)
+		queue->staged += n_packets;
+	refused = clone_to(skb, out.ifindex, mark, out.road, n_packets);
 	/* Of several segments the answer is the last one's: what staging drops is counted by its device. */
 	if (!refused || (refused > 0 && out.road == STAGED))
 		return MIRRORED;
 	leave(bucket, queue, n_packets);
 	return refused > 0 ? BACKLOG_FULL : SEND_FAILED;
+}
+
+/*
+ * Whether a relayed super-packet has to let others go first. Its segments meet in the kernel's queue of this CPU
+ * with those before it, and with what a sensor on this host is sent; the queue takes as many packets, but a
+ * super-packet counts as one of them. So only half of the queue is filled with segments, and who comes then goes
+ * to the queue's end again, behind the segments and before whoever comes later: the order stays.
+ */
+INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struct queue *queue)
+{
+	u32 n_packets = skb->cb[3];
+
+	if (queue->put - queue->done <= n_packets)
+		queue->staged = 0; /* nothing else is on its way, whatever was lost */
+	if (queue->staged <= 0 || queue->staged + n_packets <= control->room / 2 || skb->cb[4] >= MOST_TURNS) {
+		queue->staged += n_packets;
+		return 0;
+	}
+	skb->cb[4]++;
+	return 1;
 }

@@ -12,7 +12,8 @@ struct control {
 	u32 generation; /* which of the two copies of the tables is in force */
 	u32 staging; /* ifindex of its A end */
 	u32 hand_over_from; /* wire packets of a super-packet, from which on another CPU takes it */
-	u32 limit; /* wire packets that wait in a queue at most */
+	u32 limit; /* wire packets that wait for one CPU at most */
+	u32 room; /* packets that the kernel's own queue of a CPU takes (net.core.netdev_max_backlog) */
 };
 
 struct place {
@@ -102,6 +103,7 @@ struct bucket {
 struct queue {
 	u64 put;
 	u64 done;
+	s64 staged; /* segments of these that are in the staging pair now */
 	u64 stalled_at; /* `done` when the queue was first found full ... */
 	u64 stalled_since; /* ... and when that was, ns */
 };

@@ -1,0 +1,50 @@
+"""What a live engine is to those who run one.
+
+Owns the interface that all live engines have. Must not know any of them.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from mirrorplane.capture.device import Side
+from mirrorplane.engines.report import Report
+from mirrorplane.model import Configuration
+from mirrorplane.plan import Changes
+
+
+class Live(Protocol):
+    """Mirrors from its making until `close`; what each method promises is said by the engines."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Close it."""
+
+    def reload_soon(
+        self, read: Callable[[], Configuration], tell: Callable[[Changes | Exception], None]
+    ) -> None:
+        """Run what *read* returns from now on, and *tell* what that changed, or what went wrong."""
+
+    def run(
+        self,
+        stopped: Callable[[], bool],
+        ready: Callable[[], None] | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> None:
+        """Mirror until *stopped*; *ready* is called once, *between* after rounds."""
+
+    def counters(self) -> Report:
+        """Return everything counted, by id, also after `close`."""
+
+    def sides(self) -> dict[str, Side]:
+        """Return which end of the wire each source is."""
+
+    def targets(self) -> dict[str, str]:
+        """Return how each target is reached now, in words."""
+
+    def close(self) -> None:
+        """Take down what is to be taken down."""
