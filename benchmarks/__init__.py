@@ -7,5 +7,7 @@ of them with `python -m benchmarks`; nothing else should be busy on the machine 
 * `measure`:  alternating pairs, medians, tables;
 * `pipeline`: the stages in memory, by packet size, PacketLength and number of rules;
 * `peers`:    dpkt and scapy doing the same work;
-* `replay`:   file to file, against tcprewrite and editcap.
+* `replay`:   file to file, against tcprewrite and editcap;
+* `live`:     in namespaces, against `tc mirred` and `nft dup`: `lab` is the network, `load` what the guest
+  does, `mirrors` who mirrors it, `sample` one measurement, `tables` what is made of many.
 """

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PAIRS = 5
+
+WIDTH = 150
+"""Columns of text where there is no terminal."""
 
 
 class Figure(NamedTuple):
@@ -72,8 +76,8 @@ def machine() -> str:
 
 
 def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table."""
-    table = Table(*columns, title=title, title_justify="left")
+    """Print a table; a unit in brackets is no markup."""
+    table = Table(*map(escape, columns), title=title, title_justify="left")
     for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        table.add_row(*map(escape, row))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)

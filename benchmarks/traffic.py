@@ -98,6 +98,20 @@ def _headers(draw: random.Random, length: int, rule: Rule) -> bytes:
     return _ETHERNET + network + struct.pack("!HHIIBBHHH", *ports, 1, 1, 0x50, 0x10, 512, 0, 0)
 
 
+def rule_lines(by: list[Rule]) -> list[str]:
+    """Return the rules as the configuration has them, for one direction of a filter."""
+    lines = []
+    for row, rule in enumerate(by):
+        network = ".".join(str(octet) for octet in rule.network.to_bytes(4, "big"))
+        lines.append(
+            f"      - {{priority: {row + 1}, action: {'accept' if rule.accept else 'drop'},"
+            f" protocol: {'UDP' if rule.protocol == UDP else 'TCP'}, source_cidr_block: 10.0.0.0/8,"
+            f" destination_cidr_block: {network}/24,"
+            f" destination_port_range: {'/'.join(map(str, rule.ports))}}}"
+        )
+    return lines
+
+
 def configuration(by: list[Rule], packet_length: int) -> str:
     """Return the configuration that mirrors by these rules."""
     lines = [
@@ -110,13 +124,6 @@ def configuration(by: list[Rule], packet_length: int) -> str:
         "filters:",
         "  tmf-bench:",
         "    egress:",
+        *rule_lines(by),
     ]
-    for row, rule in enumerate(by):
-        network = ".".join(str(octet) for octet in rule.network.to_bytes(4, "big"))
-        lines.append(
-            f"      - {{priority: {row + 1}, action: {'accept' if rule.accept else 'drop'},"
-            f" protocol: {'UDP' if rule.protocol == UDP else 'TCP'}, source_cidr_block: 10.0.0.0/8,"
-            f" destination_cidr_block: {network}/24,"
-            f" destination_port_range: {'/'.join(map(str, rule.ports))}}}"
-        )
     return "\n".join(lines) + "\n"

@@ -1,0 +1,199 @@
+"""Who mirrors: nobody, the engines, and what else a user of Linux can take.
+
+Owns how each is put to work and taken away again. Must not know loads, or what is measured.
+
+* `none`: what the others are compared with.
+* `kernel inline`, `kernel handed over`, `userspace`: `mirrorplane run`, as a user starts it. Handed over are
+  super-packets, by default (`hand_over_from`); single packets are handled inline all the same.
+* `tc`: clsact, u32 and mirred into a VXLAN device, on ingress and egress.
+* `nft`: `dup to` the same VXLAN device, in the netdev family's ingress and egress hooks.
+
+The VXLAN device sends no UDP checksums and learns nothing, as lean as it can be. It gets what the stack has:
+super-packets are one packet.
+"""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from pyroute2 import IPRoute
+
+from benchmarks.lab import GUEST, SENSOR, SOURCE, UPLINK, UPLINK_ADDRESS, Network
+from benchmarks.traffic import UDP, Rule, rule_lines, rules
+from mirrorplane.cli.demo import await_ready
+from mirrorplane.cli.outcome import FailedError
+from mirrorplane.engines.report import Report
+from mirrorplane.lab.namespaces import LabError
+from mirrorplane.lab.network import Host
+from mirrorplane.wire.vxlan import PORT
+
+VNI = 7
+VXLAN_DEVICE = "vx"
+TABLE = "bench"
+LONGEST_END = 10.0
+"""Seconds that an engine may take to end."""
+
+NETWORK, PORTS = 10 << 24 | 1 << 16, (1024, 65535)
+"""10.1.0.0/24, where guest and host are, and the ports that they use towards one another."""
+
+NONE, INLINE, HANDED_OVER, USERSPACE, TC, NFT = (
+    "none",
+    "kernel inline",
+    "kernel handed over",
+    "userspace",
+    "tc",
+    "nft",
+)
+ENGINES = {INLINE: "kernel", HANDED_OVER: "kernel", USERSPACE: "userspace"}
+MIRRORS = (NONE, INLINE, HANDED_OVER, USERSPACE, TC, NFT)
+
+
+class Wanted(NamedTuple):
+    """What an engine is configured for; the others have no choice. `protocol` is the load's."""
+
+    protocol: int
+    packet_length: int
+    rules: int
+
+
+class Account:
+    """What a mirror counted itself, once it was taken away; None if it does not count."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+
+
+def configuration(mirror: str, wanted: Wanted, cpu: int) -> str:
+    """Return an engine's configuration; the last rule decides. *cpu* is what is handed over to."""
+    by = [*rules(wanted.rules - 1), Rule(True, wanted.protocol, NETWORK, PORTS)]
+    cpus = {INLINE: "inline", HANDED_OVER: f"[{cpu}]"}
+    lines = [
+        *([f"kernel: {{cpus: {cpus[mirror]}}}"] if mirror in cpus else []),
+        "interfaces:",
+        f"  eni-guest: {{device: {SOURCE}, side: host, addresses: [{GUEST}]}}",
+        f"  eni-sensor: {{addresses: [{SENSOR}]}}",
+        "sessions:",
+        "  tms-bench: {priority: 1, sources: [eni-guest], target: eni-sensor, filter: tmf-bench,",
+        f"              virtual_network_id: {VNI}, packet_length: {wanted.packet_length}}}",
+        "filters:",
+        "  tmf-bench:",
+        "    egress:",
+        *rule_lines(by),
+        "    ingress:",
+        *rule_lines(by),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def at_work(mirror: str, network: Network, wanted: Wanted, cpu: int) -> Iterator[Account]:
+    """Have *mirror* at work while the block runs. Raises LabError or FailedError where that cannot be."""
+    account = Account()
+    with ExitStack() as stack:
+        if mirror in ENGINES:
+            text = configuration(mirror, wanted, cpu)
+            stack.enter_context(_engine(ENGINES[mirror], network.host, text, account))
+        elif mirror in _PEERS:
+            stack.enter_context(_peer(network.host, *_PEERS[mirror]))
+        yield account
+
+
+def why_not(mirror: str, network: Network, cpu: int) -> str | None:
+    """Return why *mirror* cannot be had here, in a line, or None: it was tried."""
+    try:
+        with at_work(mirror, network, Wanted(UDP, 128, 1), cpu):
+            return None
+    except (FailedError, LabError) as error:
+        return str(error).rpartition("; ")[2]
+
+
+@contextmanager
+def _engine(engine: str, host: Host, text: str, account: Account) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "live.yaml"
+        path.write_text(text)
+        command = [sys.executable, "-m", "mirrorplane", "run", str(path), "--engine", engine]
+        running = host.spawn(command)
+        try:
+            await_ready(running)
+            yield
+        finally:
+            running.send_signal(signal.SIGTERM)
+            output, errors = running.communicate(timeout=LONGEST_END)
+        if running.returncode:
+            raise FailedError(f"mirrorplane run ended with {running.returncode}: {errors.strip()}")
+        account.report = json.loads(output.splitlines()[-1])
+
+
+@contextmanager
+def _peer(host: Host, program: str, begin: list[list[str]], end: list[str]) -> Iterator[None]:
+    """Have a program of the host put packets into the VXLAN device, and stop that again."""
+    if shutil.which(program) is None:
+        raise LabError(f"{program} is not installed")
+    with ExitStack() as stack:
+        host.netlink(_add_vxlan)
+        stack.callback(host.netlink, _remove_vxlan)
+        host.run(begin[0])
+        stack.callback(host.run, end)
+        for command in begin[1:]:
+            host.run(command)
+        yield
+
+
+def _add_vxlan(netlink: IPRoute) -> None:
+    (uplink,) = netlink.link_lookup(ifname=UPLINK)
+    netlink.link(
+        "add",
+        ifname=VXLAN_DEVICE,
+        kind="vxlan",
+        state="up",
+        vxlan_id=VNI,
+        vxlan_link=uplink,
+        vxlan_local=UPLINK_ADDRESS,
+        vxlan_group=SENSOR,
+        vxlan_port=PORT,
+        vxlan_learning=False,
+        vxlan_udp_csum=False,
+    )
+
+
+def _remove_vxlan(netlink: IPRoute) -> None:
+    netlink.link("del", ifname=VXLAN_DEVICE)
+
+
+def _tc_mirror(direction: str) -> list[str]:
+    place = ["tc", "filter", "add", "dev", SOURCE, direction, "protocol", "all"]
+    return [*place, *f"u32 match u32 0 0 action mirred egress mirror dev {VXLAN_DEVICE}".split()]
+
+
+def _nft_chain(hook: str) -> list[str]:
+    at = f"type filter hook {hook} device {SOURCE} priority 0"
+    return ["nft", f"add chain netdev {TABLE} {hook} {{ {at}; }}"]
+
+
+def _nft_dup(hook: str) -> list[str]:
+    return ["nft", f"add rule netdev {TABLE} {hook} dup to {VXLAN_DEVICE}"]
+
+
+_PEERS: dict[str, tuple[str, list[list[str]], list[str]]] = {
+    TC: (
+        "tc",
+        [["tc", "qdisc", "add", "dev", SOURCE, "clsact"], _tc_mirror("ingress"), _tc_mirror("egress")],
+        ["tc", "qdisc", "del", "dev", SOURCE, "clsact"],
+    ),
+    NFT: (
+        "nft",
+        [
+            ["nft", "add", "table", "netdev", TABLE],
+            *(command(hook) for hook in ("ingress", "egress") for command in (_nft_chain, _nft_dup)),
+        ],
+        ["nft", "delete", "table", "netdev", TABLE],
+    ),
+}
+"""Of each peer: its program, the commands that begin mirroring, and the one that ends it."""
