@@ -38,6 +38,9 @@ UNKNOWN_PROTOCOL = 255
 
 PAD1, JUMBO, JUMBO_LEN = 0x00, 0xC2, 4
 MIN_JUMBO = 0x10000
+MAX_OPTIONS = 64
+"""Options of a hop-by-hop header, Pad1 and PadN among them, that are gone through: whoever sends a header may
+fill it with 2,046 of them, and what each costs has to be bounded (RFC 8504, section 5.3, lets hosts do so)."""
 
 _LENGTH_AT, _NEXT_AT = PAYLOAD_LENGTH.start, NEXT_HEADER.start
 _FRAGMENT_FLAGS_AT, _OFFSET_MASK, _FLAGS_MASK = 2, 0xFFF8, 0xFFF9
@@ -100,14 +103,19 @@ def length(data: U8, at: int, there: int) -> int:
 
 @inline
 def _jumbo_length(data: U8, at: int, there: int) -> int:
-    """Return the length that a hop-by-hop header's jumbo option gives (at least 1), 0 without one."""
+    """Return the length that a hop-by-hop header's jumbo option gives (at least 1), 0 without one.
+
+    It is one of the header's first MAX_OPTIONS, or it is not found.
+    """
     if there < EXTENSION_UNIT:
         return 0
     end = (int(data[at + 1]) + 1) * EXTENSION_UNIT
     if end > there:
         return 0
     place = _OPTIONS_AT
-    while place + 2 <= end:
+    for _ in range(MAX_OPTIONS):
+        if place + 2 > end:
+            break
         if data[at + place] == PAD1:
             place += 1
             continue

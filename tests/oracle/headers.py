@@ -14,6 +14,7 @@ HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60
 EXTENSIONS = {HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION}
 MOST_EXTENSIONS = 8
 JUMBO_PAYLOAD = 0xC2
+MOST_OPTIONS = 64
 NO_NEXT_HEADER, LEAST_ETHERNET_PAYLOAD = 59, 46
 TCP, UDP = 6, 17
 WITH_PORTS = {TCP, UDP, 33, 132, 136}
@@ -183,12 +184,15 @@ def _jumbo_payload(body: bytes) -> int | None:
     """Return what the Jumbo Payload option of the first hop-by-hop header says, None without one.
 
     A header that is not whole raises; an option that runs past the header ends the search (RFC 8200
-    section 4.2).
+    section 4.2), and so does a number of options, padding counted, of the kind that RFC 8504 section 5.3
+    lets hosts set: a header has room for up to 2046.
     """
     if len(body) < 48 or len(body) < 40 + _extension_length(HOP_BY_HOP, body, 40):
         raise MalformedError("a hop-by-hop header that is not whole")
     at, end = 42, 40 + _extension_length(HOP_BY_HOP, body, 40)
-    while at < end:
+    for _ in range(MOST_OPTIONS):
+        if at >= end:
+            break
         if body[at] == 0:  # Pad1 has neither length nor data
             at += 1
             continue

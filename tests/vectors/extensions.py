@@ -304,6 +304,8 @@ JUMBOGRAMS = [
     one("a jumbogram with the largest length", jumbo(0xFFFFFFFF), mirrored(162), HTTP_ONLY),
     one("a jumbogram whose length has a single bit", jumbo(1 << 24), mirrored(162), HTTP_ONLY),
     one("a jumbogram cut behind its hop-by-hop header", jumbo(65536)[: 54 + 8], mirrored(62), TCP_ONLY),
+    one("the Jumbo Payload option is the 64th", jumbo(65536, front=bytes(63)), mirrored(226), HTTP_ONLY),
+    one("the Jumbo Payload option is the 65th: not looked for", jumbo(65536, front=bytes(64)), MALFORMED),
     one("the Jumbo Payload option behind one Pad1", jumbo(65536, front=bytes(1)), mirrored(170), HTTP_ONLY),
     one(
         "Jumbo Payload behind the hop-by-hop header means nothing",

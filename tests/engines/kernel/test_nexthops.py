@@ -18,7 +18,7 @@ from mirrorplane.lab.network import End, Host, Lab
 from mirrorplane.plan import Plan, compile_plan, templates
 from mirrorplane.plan.tables import HEADER_STRIDE
 from mirrorplane.plan.templates import Outer
-from tests.engines.userspace.network import MTU, Network, configuration, document, on_host
+from tests.engines.live.network import MTU, Network, configuration, document, on_host
 
 SOON = 0.5
 """Seconds: less than until a target is looked up again without reason."""

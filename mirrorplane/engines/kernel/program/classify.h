@@ -19,11 +19,11 @@ INLINE int is_dhcp(const struct packet *packet)
 	return (one == DHCPV6_CLIENT || one == DHCPV6_SERVER) && (other == DHCPV6_CLIENT || other == DHCPV6_SERVER);
 }
 
-INLINE int is_own_output(struct __sk_buff *skb, const struct packet *packet)
+ASIDE int is_own_output(struct __sk_buff *skb, const struct packet *packet)
 {
 	u32 at = packet->layer4 + UDP_LEN;
 	struct tunnel key = {};
-	u8 header[VXLAN_LEN];
+	u8 header[VXLAN_LEN] ALIGNED;
 
 	if (at + VXLAN_LEN > packet->whole || skb_load_bytes(skb, packet->layer3 + at, header, VXLAN_LEN))
 		return 0;

@@ -1,4 +1,4 @@
-/* The words shared with Python, under its names; a test compares the two through the object's BTF.
+/* The words shared with Python, mostly under its names; a test reads them here and compares.
  *
  * Owns names and numbers only.
  */

@@ -12,10 +12,13 @@ enum {
 	LENGTH4 = 50,
 	LENGTH6 = 70,
 	OVER_UDP = UDP_LEN + VXLAN_LEN,
-	MOST_TAGS = 3, /* a third one is not looked through, but put back */
+	MOST_TAGS = 8, /* those behind the second are not looked through, but put back */
 	MACS_LEN = 12,
-	CHUNK = 512, /* the most that csum_diff takes at once */
-	MAX_CHUNKS = 18, /* of the longest PacketLength, 8500, and layer 2 */
+	PACKET_HOST = 0, /* linux/if_packet.h: for this host, whatever the MAC address says */
+	CHUNK = 256, /* bytes that are looked at at once: the stack has 512 */
+	MAX_CHUNKS = 34, /* of the longest PacketLength, 8500, and layer 2 */
+	MAX_SHIFT = 4095, /* the most that adjust_room takes away at once */
+	MAX_SHIFTS = 17, /* of the longest packet, 65535 */
 };
 
 /* What tap decided about a copy, as it travels in skb->mark; never 0. */
@@ -53,15 +56,15 @@ INLINE u32 fold(u64 value)
 /* The packet's length on the wire from layer 3 on, as far as it is there. */
 INLINE u32 layer3_length(struct __sk_buff *skb, const struct layer2 *frame)
 {
-	u8 header[IPV6_LEN];
+	u8 header[IPV6_LEN] ALIGNED;
 	u32 whole = 0;
 
 	if (frame->type == TYPE_IPV4 && frame->there >= IPV4_LEN &&
-	    skb_load_bytes(skb, frame->here, header, IPV4_LEN) == 0) {
+	    load(skb, frame->here, header, IPV4_LEN) == 0) {
 		if (!ipv4_lengths(header, frame->there, 0, &whole))
 			whole = 0;
 	} else if (frame->type == TYPE_IPV6 && frame->there >= IPV6_LEN &&
-		   skb_load_bytes(skb, frame->here, header, IPV6_LEN) == 0) {
+		   load(skb, frame->here, header, IPV6_LEN) == 0) {
 		whole = ipv6_length(skb, frame->here, header, frame->there, 0);
 	}
 	return whole ? whole : frame->there;
@@ -73,7 +76,7 @@ INLINE u32 take_tags(struct __sk_buff *skb, u32 tags[MOST_TAGS])
 	u32 n = 0;
 
 	for (; n < MOST_TAGS && skb->vlan_present; n++) {
-		tags[n] = __builtin_bswap16(skb->vlan_proto) << 16 | (skb->vlan_tci & 0xffff);
+		tags[n] = from_wire(skb->vlan_proto) << 16 | (skb->vlan_tci & 0xffff);
 		if (skb_vlan_pop(skb))
 			break;
 	}
@@ -83,10 +86,10 @@ INLINE u32 take_tags(struct __sk_buff *skb, u32 tags[MOST_TAGS])
 /* The sum of `length` bytes from `at` on, in the order of the wire. */
 WHOLE u32 sum_of(struct __sk_buff *skb, u32 at, u32 length)
 {
-	u8 bytes[CHUNK / 2];
+	u8 bytes[CHUNK];
 	u64 total = 0;
 
-	for (int n = 0; n < MAX_CHUNKS * 2 && length; n++) {
+	for (int n = 0; n < MAX_CHUNKS && length; n++) {
 		u32 size = length < sizeof(bytes) ? length : sizeof(bytes);
 
 		if (size < sizeof(bytes))
@@ -98,6 +101,38 @@ WHOLE u32 sum_of(struct __sk_buff *skb, u32 at, u32 length)
 		length -= size;
 	}
 	return fold(total);
+}
+
+/* Cut what change_tail refuses to: packets of a tunnel (skb->encapsulation), and any before what the sender left as
+ * the transport header (behind a long chain of IPv6 headers). The kept bytes are moved to the packet's end, but for
+ * the MAC addresses and the type; then what lies between is taken out. */
+WHOLE int cut_short(struct __sk_buff *skb, u32 kept)
+{
+	u32 surplus = skb->len - kept, left = kept - ETHERNET_LEN;
+	u8 bytes[CHUNK];
+
+	for (int n = 0; n < MAX_CHUNKS && left; n++) { /* the last ones first: the two places may overlap */
+		u32 size = left < CHUNK ? left : CHUNK, at = ETHERNET_LEN + left - size;
+
+		if (size == 0 || size > CHUNK || skb_load_bytes(skb, at, bytes, size) ||
+		    skb_store_bytes(skb, at + surplus, bytes, size, 0))
+			return 0;
+		left -= size;
+	}
+	for (int n = 0; n < MAX_SHIFTS && surplus; n++) {
+		u32 size = surplus < MAX_SHIFT ? surplus : MAX_SHIFT;
+
+		if (skb_adjust_room(skb, -(s32)size, BPF_ADJ_ROOM_MAC, 0))
+			return 0;
+		surplus -= size;
+	}
+	return !left && !surplus;
+}
+
+/* Cut the packet to its first bytes. */
+INLINE int cut(struct __sk_buff *skb, u32 kept)
+{
+	return skb->len <= kept || skb_change_tail(skb, kept, 0) == 0 || cut_short(skb, kept);
 }
 
 INLINE void put16(u8 *at, u32 value)
@@ -148,11 +183,9 @@ INLINE int put_tags(struct __sk_buff *skb, u32 at, const u32 tags[MOST_TAGS], u3
 
 INLINE int write_outer(struct __sk_buff *skb, const struct template *template, u32 kept, u32 port)
 {
-	u32 inner = template->length == LENGTH6 ? sum_of(skb, LENGTH6, kept) : 0;
+	u32 inner = template->length == LENGTH6 ? from_wire(sum_of(skb, LENGTH6, kept)) : 0;
 	void *data, *end;
 
-	if (inner)
-		inner = __builtin_bswap16(inner);
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
 	if (template->length == LENGTH6) {
@@ -207,7 +240,7 @@ INLINE int send(struct __sk_buff *skb, const struct fate *fate, const struct tem
 		kept = template->room;
 	n_tags = take_tags(skb, tags);
 	here = kept - n_tags * TAG_LEN;
-	if ((skb->len > here && skb_change_tail(skb, here, 0)) ||
+	if (skb->vlan_present || kept < frame.length || !cut(skb, here) ||
 	    skb_change_head(skb, template->length + n_tags * TAG_LEN, 0) ||
 	    (n_tags && !put_tags(skb, template->length, tags, n_tags)) ||
 	    !write_outer(skb, template, kept, MIN_PORT + fate->port)) {
@@ -216,6 +249,8 @@ INLINE int send(struct __sk_buff *skb, const struct fate *fate, const struct tem
 	}
 	count_mirrored(fate, template, template->length + kept, kept < whole);
 	skb->mark = 0;
+	if (skb->pkt_type != PACKET_HOST) /* loopback hands on what it finds there */
+		skb_change_type(skb, PACKET_HOST);
 	return redirect(template->outlet, 0);
 }
 

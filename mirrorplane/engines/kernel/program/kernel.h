@@ -15,7 +15,9 @@ typedef __s32 s32;
 typedef __s64 s64;
 
 #define SECTION(name) __attribute__((section(name), used))
+#define ALIGNED __attribute__((aligned(8))) /* the verifier wants reads of the stack to be */
 #define INLINE static inline __attribute__((always_inline))
+#define ASIDE static __attribute__((noinline)) /* what few packets need: out of the way of the others */
 #define WHOLE __attribute__((noinline)) /* a global function: the verifier looks at it once, by itself */
 
 /* A map's description, as libbpf reads it: numbers are lengths of arrays, types are those of pointers. */
@@ -33,6 +35,8 @@ HELPER(long, skb_store_bytes, struct __sk_buff *skb, u32 offset, const void *fro
 HELPER(long, skb_pull_data, struct __sk_buff *skb, u32 length);
 HELPER(long, skb_change_head, struct __sk_buff *skb, u32 more, u64 flags);
 HELPER(long, skb_change_tail, struct __sk_buff *skb, u32 length, u64 flags);
+HELPER(long, skb_adjust_room, struct __sk_buff *skb, s32 more, u32 mode, u64 flags);
+HELPER(long, skb_change_type, struct __sk_buff *skb, u32 type);
 HELPER(long, skb_vlan_pop, struct __sk_buff *skb);
 HELPER(s64, csum_diff, const void *from, u32 from_size, const void *to, u32 to_size, u32 seed);
 HELPER(long, clone_redirect, struct __sk_buff *skb, u32 ifindex, u64 flags);

@@ -12,6 +12,8 @@
 
 enum { NO_PORT = -1, CUT = -1 };
 
+#define NEAR 256 /* bytes that headers are read within, if they can be: the verifier wants a bound */
+
 /* DSTs: protocol numbers as mirrorplane.wire.transport has them. */
 enum { TCP = 6, UDP = 17, DCCP = 33, SCTP = 132, UDP_LITE = 136 };
 enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION_OPTIONS = 60 };
@@ -38,19 +40,44 @@ struct packet {
 	u8 has_transport; /* the header's start is in this packet, not in another fragment */
 };
 
-INLINE u32 be16(const u8 *at)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define IN_ORDER(bits, value) __builtin_bswap##bits(value)
+#else
+#define IN_ORDER(bits, value) (value)
+#endif
+
+/* The numbers at a place that is a multiple of their size away from an ALIGNED one. */
+INLINE u32 be16(const void *at)
 {
-	return at[0] << 8 | at[1];
+	return IN_ORDER(16, *(const u16 *)at);
 }
 
-INLINE u32 be32(const u8 *at)
+INLINE u32 be32(const void *at)
 {
-	return (u32)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
+	return IN_ORDER(32, *(const u32 *)at);
 }
 
-INLINE u64 be64(const u8 *at)
+INLINE u64 be64(const void *at)
 {
-	return (u64)be32(at) << 32 | be32(at + 4);
+	return IN_ORDER(64, *(const u64 *)at);
+}
+
+/* A number that the kernel keeps, or sums up, as it lies on the wire. */
+INLINE u32 from_wire(u16 number)
+{
+	return be16(&number);
+}
+
+/* Copy bytes of the frame: straight from the linear area if they are there, which spares a call. */
+INLINE int load(struct __sk_buff *skb, u32 at, void *to, const u32 length)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (at < NEAR && data + at + length <= end) {
+		__builtin_memcpy(to, data + at, length);
+		return 0;
+	}
+	return skb_load_bytes(skb, at, to, length);
 }
 
 INLINE int is_tag(s32 type)
@@ -62,15 +89,15 @@ INLINE int is_tag(s32 type)
 INLINE void read_layer2(struct __sk_buff *skb, struct layer2 *found)
 {
 	u32 taken = skb->vlan_present ? 1 : 0, tags = taken;
-	u8 type[2];
+	u8 type[2] ALIGNED;
 
 	found->here = ETHERNET_LEN;
 	found->type = CUT;
-	if (skb_load_bytes(skb, ETHERNET_LEN - 2, type, 2) == 0) {
+	if (load(skb, ETHERNET_LEN - 2, type, 2) == 0) {
 		found->type = be16(type);
 		for (; tags < MAX_TAGS && is_tag(found->type); tags++) {
 			found->type = CUT;
-			if (skb_load_bytes(skb, found->here + 2, type, 2))
+			if (load(skb, found->here + 2, type, 2))
 				break;
 			found->type = be16(type);
 			found->here += TAG_LEN;
@@ -96,7 +123,7 @@ INLINE u32 ipv4_lengths(const u8 *header, u32 there, int is_super, u32 *whole)
 /* ipv6._jumbo_length: of the jumbo option of the hop-by-hop header at `at`; 0 without one, else at least 1. */
 WHOLE u32 jumbo_length(struct __sk_buff *skb, u32 at, u32 there)
 {
-	u8 head[2], option[6];
+	u8 head[2], option[6] ALIGNED;
 	u32 end, place = 2;
 
 	if (there < EXTENSION_UNIT || skb_load_bytes(skb, at, head, 2))
@@ -119,7 +146,7 @@ WHOLE u32 jumbo_length(struct __sk_buff *skb, u32 at, u32 there)
 		if (option[0] == 0xc2 && option[1] == 4) { /* RFC 2675 */
 			if (skb_load_bytes(skb, at + place, option, 6))
 				return 0;
-			end = be32(option + 2);
+			end = be16(option + 2) << 16 | be16(option + 4);
 			return end ? end : 1;
 		}
 		place = after;
@@ -159,7 +186,7 @@ INLINE int is_extension(u32 number)
 INLINE int read_extensions(struct __sk_buff *skb, u32 following, struct packet *found)
 {
 	u32 before = IPV6_LEN;
-	u8 extension[4];
+	u8 extension[4] ALIGNED;
 
 	for (int n = 0; n < MAX_EXTENSIONS && is_extension(following); n++) {
 		u32 size = EXTENSION_UNIT;
@@ -198,11 +225,11 @@ INLINE int has_ports(u32 protocol)
 
 INLINE void read_ports(struct __sk_buff *skb, struct packet *found)
 {
-	u8 ports[PORTS_LEN];
+	u8 ports[PORTS_LEN] ALIGNED;
 
 	if (!found->has_transport || !has_ports(found->protocol) || found->layer4 + PORTS_LEN > found->whole)
 		return;
-	if (skb_load_bytes(skb, found->layer3 + found->layer4, ports, PORTS_LEN))
+	if (load(skb, found->layer3 + found->layer4, ports, PORTS_LEN))
 		return;
 	found->source_port = be16(ports);
 	found->destination_port = be16(ports + 2);
@@ -211,10 +238,10 @@ INLINE void read_ports(struct __sk_buff *skb, struct packet *found)
 /* The IPv4 packet at found->layer3. Returns 0 if it is malformed. */
 INLINE int read_ipv4(struct __sk_buff *skb, u32 there, struct packet *found)
 {
-	u8 header[IPV4_LEN];
+	u8 header[IPV4_LEN] ALIGNED;
 	u32 flags;
 
-	if (there < IPV4_LEN || skb_load_bytes(skb, found->layer3, header, IPV4_LEN) || header[0] >> 4 != 4)
+	if (there < IPV4_LEN || load(skb, found->layer3, header, IPV4_LEN) || header[0] >> 4 != 4)
 		return 0;
 	found->layer4 = ipv4_lengths(header, there, skb->gso_size != 0, &found->whole);
 	if (!found->layer4)
@@ -230,11 +257,11 @@ INLINE int read_ipv4(struct __sk_buff *skb, u32 there, struct packet *found)
 }
 
 /* The IPv6 packet at found->layer3. Returns 0 if it is malformed. */
-INLINE int read_ipv6(struct __sk_buff *skb, u32 there, struct packet *found)
+ASIDE int read_ipv6(struct __sk_buff *skb, u32 there, struct packet *found)
 {
-	u8 header[IPV6_LEN];
+	u8 header[IPV6_LEN] ALIGNED;
 
-	if (there < IPV6_LEN || skb_load_bytes(skb, found->layer3, header, IPV6_LEN) || header[0] >> 4 != 6)
+	if (there < IPV6_LEN || load(skb, found->layer3, header, IPV6_LEN) || header[0] >> 4 != 6)
 		return 0;
 	found->whole = ipv6_length(skb, found->layer3, header, there, skb->gso_size != 0);
 	if (!found->whole)

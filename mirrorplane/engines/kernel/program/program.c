@@ -13,7 +13,7 @@
 #include "roads.h"
 #include "select.h"
 
-INLINE enum reason mirror(struct __sk_buff *skb, const struct device *device, const struct source *source,
+INLINE enum reason mirror(struct __sk_buff *skb, const struct control *control, const struct device *device, const struct source *source,
 			  u32 generation, struct way *way, enum direction direction)
 {
 	struct packet packet = {};
@@ -36,7 +36,7 @@ INLINE enum reason mirror(struct __sk_buff *skb, const struct device *device, co
 		template = row_of(&templates, generation, verdict.template);
 		verdict.reason = template ? template->reason : NO_ROUTE;
 		if (verdict.reason == MIRRORED)
-			verdict.reason = dispatch(skb, device, mark_of(&fate), n_packets);
+			verdict.reason = dispatch(skb, control, device, mark_of(&fate), n_packets);
 	}
 	if (verdict.reason != MIRRORED && verdict.reason < N_REASONS)
 		way->reasons[verdict.reason] += n_packets;
@@ -64,7 +64,7 @@ INLINE int tap(struct __sk_buff *skb, enum direction hook)
 	row = device->source * N_DIRECTIONS + direction;
 	way = map_lookup_elem(&ways, &row);
 	if (way)
-		mirror(skb, device, source, generation, way, direction);
+		mirror(skb, control, device, source, generation, way, direction);
 	return TC_ACT_UNSPEC;
 }
 
@@ -82,7 +82,7 @@ SECTION("tc") int tap_egress(struct __sk_buff *skb)
  * takes over finds them by this program, also those of taps whose devices have gone, and the ledger. */
 INLINE int stray(void)
 {
-	void *kept[] = { &devices, &tunnels, &rules_counted, &sources, &classifiers, &nodes,
+	void *kept[] = { &settings, &devices, &tunnels, &rules_counted, &sources, &classifiers, &nodes,
 			 &bitmaps, &decisions, &slots, &ledger };
 	struct tunnel key = {};
 
@@ -117,6 +117,9 @@ SECTION("tc") int relay(struct __sk_buff *skb)
 
 	if (skb->cb[0] != MAGIC || !control || !bucket || !queue)
 		return TC_ACT_SHOT;
+	if (skb->cb[2] == WAKEFUL)
+		return stay_awake(skb, queue);
+	keep_awake(skb, queue);
 	if (!skb->gso_size && bucket->pending <= 1 && !has_unfinished_checksum(skb)) {
 		arrive(mark, 0);
 		return encapsulate(skb, mark);

@@ -12,6 +12,7 @@ enum road {
 	STRAIGHT = 0, /* cut and wrapped in the sender's context: whole packets with their checksums */
 	STAGED = 1, /* segmented and completed by the kernel on the sender's CPU */
 	RELAYED = 2, /* the same on another CPU */
+	WAKEFUL = 3, /* no copy at all: it keeps the CPU at it */
 };
 
 enum {
@@ -19,6 +20,7 @@ enum {
 	BULK = 100000000, /* ns: a flow that sent a super-packet this recently stays on its road */
 	FORGOTTEN = 1000000000, /* ns: copies that have been pending for longer were dropped on their way */
 	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
+	WAKE = 30000, /* ns: a CPU that was brought a copy this recently is kept awake for the next */
 	MOST_TURNS = 64, /* that a super-packet waits for staging */
 };
 
@@ -26,6 +28,7 @@ struct way_out {
 	enum road road;
 	u32 ifindex;
 	u32 cpu;
+	u32 n_packets;
 };
 
 /* The road on which the flow's earlier copies still are, or which it keeps to; STRAIGHT if there is none. */
@@ -54,12 +57,12 @@ INLINE enum road road_wanted(struct __sk_buff *skb, const struct control *contro
 }
 
 INLINE void choose_road(struct __sk_buff *skb, const struct control *control, const struct device *device,
-			struct bucket *bucket, u32 port, u32 n_packets, struct way_out *out)
+			struct bucket *bucket, u32 port, struct way_out *out)
 {
 	enum road kept = road_kept(bucket);
 	u32 relay;
 
-	out->road = road_wanted(skb, control, device, n_packets);
+	out->road = road_wanted(skb, control, device, out->n_packets);
 	if (kept != STRAIGHT && device->staging)
 		out->road = kept;
 	out->ifindex = device->staging;
@@ -135,7 +138,8 @@ INLINE void arrive(u32 mark, int was_staged)
 /* Clone the packet to a device of ours; what the original carries is as before afterwards. */
 INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road road, u32 n_packets)
 {
-	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2], old3 = skb->cb[3];
+	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2];
+	u32 old3 = skb->cb[3], old4 = skb->cb[4];
 	long refused;
 
 	skb->mark = mark;
@@ -143,44 +147,54 @@ INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road roa
 	skb->cb[1] = mark;
 	skb->cb[2] = road;
 	skb->cb[3] = n_packets;
+	skb->cb[4] = 0; /* turns that it has waited */
 	refused = clone_redirect(skb, ifindex, 0);
 	skb->mark = old_mark;
 	skb->cb[0] = old0;
 	skb->cb[1] = old1;
 	skb->cb[2] = old2;
 	skb->cb[3] = old3;
+	skb->cb[4] = old4;
 	return refused;
 }
 
-/* Send a copy on its way; MIRRORED if it is, else why not. */
-INLINE enum reason dispatch(struct __sk_buff *skb, const struct device *device, u32 mark, u32 n_packets)
+/* Send a copy through a queue; MIRRORED if it is on its way, else why not. */
+ASIDE enum reason queue_up(struct __sk_buff *skb, const struct control *control, struct bucket *bucket,
+			   const struct way_out *out, u32 mark)
 {
-	u32 zero = 0, port = mark & PORT_MASK;
-	struct control *control = map_lookup_elem(&settings, &zero);
-	struct bucket *bucket = map_lookup_elem(&buckets, &port);
-	struct way_out out = {};
-	struct queue *queue;
+	struct queue *queue = map_lookup_elem(&queues, &out->cpu);
+	u32 n_packets = out->n_packets;
 	long refused;
 
-	if (!control || !bucket)
+	if (!queue || !control || !bucket)
 		return SEND_FAILED;
-	choose_road(skb, control, device, bucket, port, n_packets, &out);
-	if (out.road == STRAIGHT)
-		return clone_to(skb, out.ifindex, mark, STRAIGHT, 1) ? SEND_FAILED : MIRRORED;
-	queue = map_lookup_elem(&queues, &out.cpu);
-	if (!queue)
-		return SEND_FAILED;
-	if (is_full(queue, limit_of(control, out.road), n_packets))
+	if (is_full(queue, limit_of(control, out->road), n_packets))
 		return BACKLOG_FULL;
-	join(bucket, queue, out.road, n_packets);
-	if (out.road == STAGED)
+	join(bucket, queue, out->road, n_packets);
+	if (out->road == STAGED)
 		queue->staged += n_packets;
-	refused = clone_to(skb, out.ifindex, mark, out.road, n_packets);
+	refused = clone_to(skb, out->ifindex, mark, out->road, n_packets);
 	/* Of several segments the answer is the last one's: what staging drops is counted by its device. */
-	if (!refused || (refused > 0 && out.road == STAGED))
+	if (!refused || (refused > 0 && out->road == STAGED))
 		return MIRRORED;
 	leave(bucket, queue, n_packets);
 	return refused > 0 ? BACKLOG_FULL : SEND_FAILED;
+}
+
+/* Send a copy on its way; MIRRORED if it is, else why not. */
+INLINE enum reason dispatch(struct __sk_buff *skb, const struct control *control, const struct device *device,
+			    u32 mark, u32 n_packets)
+{
+	u32 port = mark & PORT_MASK;
+	struct bucket *bucket = map_lookup_elem(&buckets, &port);
+	struct way_out out = { .n_packets = n_packets };
+
+	if (!bucket)
+		return SEND_FAILED;
+	choose_road(skb, control, device, bucket, port, &out);
+	if (out.road == STRAIGHT) /* a refusal above 0 is the gate's, which has counted why */
+		return clone_to(skb, out.ifindex, mark, STRAIGHT, 1) < 0 ? SEND_FAILED : MIRRORED;
+	return queue_up(skb, control, bucket, &out, mark);
 }
 
 /*
@@ -201,4 +215,31 @@ INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struc
 	}
 	skb->cb[4]++;
 	return 1;
+}
+
+/*
+ * To wake another CPU costs the sender more than the clone does (on a virtual machine, an exit to the host). A CPU
+ * that is brought copies in quick succession is kept awake by a packet that goes round in its queue until none has
+ * come for WAKE: then a sender only has to put its copy there.
+ */
+INLINE int stay_awake(struct __sk_buff *skb, struct queue *queue)
+{
+	if (ktime_get_ns() - queue->last < WAKE)
+		return redirect(skb->ifindex, BPF_F_INGRESS);
+	queue->awake = 0;
+	return TC_ACT_SHOT;
+}
+
+INLINE void keep_awake(struct __sk_buff *skb, struct queue *queue)
+{
+	u64 now = ktime_get_ns(), since = now - queue->last;
+
+	queue->last = now;
+	if (since > FORGOTTEN)
+		queue->awake = 0; /* it was lost */
+	if (queue->awake || since > WAKE)
+		return;
+	skb->cb[2] = WAKEFUL;
+	queue->awake = !clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+	skb->cb[2] = RELAYED;
 }

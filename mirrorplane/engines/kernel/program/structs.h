@@ -103,6 +103,8 @@ struct bucket {
 struct queue {
 	u64 put;
 	u64 done;
+	u64 last; /* ns, when a relay brought one */
+	u64 awake; /* whether a wakeful packet is in this queue */
 	s64 staged; /* segments of these that are in the staging pair now */
 	u64 stalled_at; /* `done` when the queue was first found full ... */
 	u64 stalled_since; /* ... and when that was, ns */
