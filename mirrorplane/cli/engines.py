@@ -3,14 +3,15 @@
 Owns the choice, and saying why it is that one. Must not know what an engine does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from mirrorplane.cli.outcome import complain
+from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import STANDARD_INPUT
 from mirrorplane.engines.kernel.engine import Kernel
-from mirrorplane.engines.kernel.instances import RunningError
+from mirrorplane.engines.kernel.instances import RunningError, make_way, tag_of
 from mirrorplane.engines.kernel.libbpf import KernelError, RefusedError
 from mirrorplane.engines.kernel.requirements import missing
 from mirrorplane.engines.live import Live
@@ -32,31 +33,57 @@ class Wishes(NamedTuple):
 def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[[], Live]:
     """Return what opens the engine, once; *path* names the instance that the kernel engine puts up or adopts.
 
-    What takes long is done before this returns: the rest is not to be interrupted. Opening raises KernelError
-    where the kernel engine is wanted and cannot be had, else as the engines do.
+    What takes long is done before this returns: the rest is not to be interrupted. Raises WrongUsageError
+    where what is asked for makes no sense. Opening raises KernelError where the kernel engine is wanted and
+    cannot be had, else as the engines do.
     """
     if wishes.engine == AUTO and (why := missing()) is not None:
-        complain(f"engine userspace: {why}")
-    elif wishes.engine in (AUTO, KERNEL):
+        return _userspace(path, configuration, wishes, why)
+    if wishes.engine in (AUTO, KERNEL):
         return lambda: _kernel(path, configuration, wishes)
+    if wishes.keep:
+        raise WrongUsageError("--keep: only the kernel engine goes on without its process")
+    return _userspace(path, configuration, wishes)
+
+
+def _userspace(path: str, configuration: Configuration, wishes: Wishes, why: str = "") -> Callable[[], Live]:
+    if why:
+        complain(f"engine userspace: {why}")
+    if wishes.keep:
+        complain("--keep: the userspace engine ends with its process")
     compile_kernels(complain)
-    return lambda: Userspace(configuration, complain)
+
+    def opened() -> Live:
+        with _naming(path):
+            if make_way(tag_of(instance(path))):
+                complain("removed what an earlier run left at work in the kernel")
+        return Userspace(configuration, complain)
+
+    return opened
 
 
 def _kernel(path: str, configuration: Configuration, wishes: Wishes) -> Live:
     try:
-        engine = Kernel(configuration, complain, instance(path), keep=wishes.keep)
-    except RunningError as error:
-        raise RunningError(f"{path}: {error}") from None
+        with _naming(path):
+            engine = Kernel(configuration, complain, instance(path), keep=wishes.keep)
+    except RunningError:
+        raise
     except KernelError as error:
         _tell_log(error, wishes)
         if wishes.engine != AUTO:
             raise
-        complain(f"engine userspace: {error}")
-        compile_kernels(complain)
-        return Userspace(configuration, complain)
+        return _userspace(path, configuration, wishes, str(error))()
     complain("engine kernel")
     return engine
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Have what is raised for an instance that has a process say whose."""
+    try:
+        yield
+    except RunningError as error:
+        raise RunningError(f"{path}: {error}") from None
 
 
 def instance(path: str) -> str:

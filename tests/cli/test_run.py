@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from mirrorplane.cli import run
+from mirrorplane.engines.kernel.requirements import missing
 from mirrorplane.lab.demo import Demo, demo
 from tests.cli.commands import mirrorplane, refusal
 
@@ -26,8 +27,9 @@ LONGEST = 60.0
 class Running:
     """A `run` in the lab's mirroring host."""
 
-    def __init__(self, lab: Demo, path: Path) -> None:
-        self.process: Popen[str] = lab.host.spawn([sys.executable, "-m", "mirrorplane", "run", str(path)])
+    def __init__(self, lab: Demo, path: Path, engine: str = "auto") -> None:
+        command = [sys.executable, "-m", "mirrorplane", "run", str(path), "--engine", engine]
+        self.process: Popen[str] = lab.host.spawn(command)
         self.said: list[str] = []
 
     def await_line(self, end: str) -> str:
@@ -62,18 +64,27 @@ def path(lab: Demo, tmp_path: Path) -> Path:
     return found
 
 
+@pytest.fixture(params=["kernel", "userspace"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine that there can be here."""
+    why = missing() if request.param == "kernel" else None
+    if why is not None:
+        pytest.skip(f"no kernel engine: {why}")
+    return str(request.param)
+
+
 def devices(lab: Demo) -> list[str]:
     return sorted(lab.host.netlink(lambda netlink: [link.get("ifname") for link in netlink.get_links()]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_mirrors_until_it_is_told_to_stop_and_leaves_nothing(
-    lab: Demo, path: Path, number: signal.Signals
+    lab: Demo, path: Path, engine: str, number: signal.Signals
 ) -> None:
     before = devices(lab)
     lab.serve()
     with lab.record_sensor() as sensor:
-        running = Running(lab, path)
+        running = Running(lab, path, engine)
         running.await_line("mirrorplane: ready")
         assert "mirrorplane: eni-web: side host" in running.said
         assert "mirrorplane: target 10.77.9.2: by sensor" in running.said
@@ -90,9 +101,9 @@ def test_it_mirrors_until_it_is_told_to_stop_and_leaves_nothing(
     assert devices(lab) == before
 
 
-def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path: Path) -> None:
+def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path: Path, engine: str) -> None:
     lab.serve()
-    running = Running(lab, path)
+    running = Running(lab, path, engine)
     running.await_line("mirrorplane: ready")
     list(lab.talk())
     right = path.read_text()
@@ -110,6 +121,16 @@ def test_a_reload_keeps_counts_and_a_wrong_file_changes_nothing(lab: Demo, path:
     assert once >= 16
     assert sessions["tms-other"]["mirrored_packets"] >= 16
     assert sessions["tms-http"]["mirrored_packets"] > 80
+
+
+def test_the_engine_is_told(lab: Demo, path: Path) -> None:
+    running = Running(lab, path)
+    running.await_line("mirrorplane: ready")
+    why = missing()
+    assert running.said[0] == (
+        "mirrorplane: engine kernel" if why is None else f"mirrorplane: engine userspace: {why}"
+    )
+    running.stop()
 
 
 def test_standard_input_is_not_read_again(lab: Demo, path: Path) -> None:
@@ -142,7 +163,7 @@ def test_a_stop_while_kernels_are_compiled_is_obeyed_at_once(
     lab: Demo, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIRRORPLANE_CACHE", str(tmp_path))
-    running = Running(lab, path)
+    running = Running(lab, path, "userspace")
     running.await_line("compiling the pipeline, once")
     running.process.send_signal(signal.SIGTERM)
     output, errors = running.process.communicate(timeout=5)

@@ -8,14 +8,14 @@ same file run again there adopts what is left. Its lock is an abstract unix sock
 to the namespace and vanishes with its process, so no lock can be stale.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+import re
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
-from socket import AF_UNIX, SOCK_STREAM, socket
-from typing import NamedTuple
+from socket import AF_UNIX, SOCK_DGRAM, socket
+from typing import NamedTuple, ParamSpec, Self
 
 from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
 from mirrorplane.capture.device import NAMES, inside, namespace_id
 from mirrorplane.capture.source import CaptureError
@@ -23,10 +23,16 @@ from mirrorplane.engines.kernel import hooks
 from mirrorplane.engines.kernel.libbpf import KernelError
 from mirrorplane.engines.kernel.loading import Loaded
 from mirrorplane.engines.kernel.programs import Program
+from mirrorplane.engines.kernel.refusals import asking
 from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.kernel.staging import devices_of, remove
 from mirrorplane.engines.kernel.tables import Switchboard
-from mirrorplane.engines.kernel.taps import release
+from mirrorplane.engines.kernel.taps import MADE, release
+
+HOME = re.compile(r"(?:s[ab]|\db)$")
+"""How the names of those devices end that are in the namespace of the control process."""
+
+P = ParamSpec("P")
 
 
 class RunningError(KernelError):
@@ -38,18 +44,28 @@ class Lock:
 
     def __init__(self, tag: str) -> None:
         """Take it. Raises RunningError."""
-        self._socket = socket(AF_UNIX, SOCK_STREAM)
+        self._socket = socket(AF_UNIX, SOCK_DGRAM)
         try:
-            self._socket.bind(f"\0mirrorplane/{tag}")
+            self._socket.bind(_address(tag))
         except OSError:
             self._socket.close()
             raise RunningError(
                 "is running already, with this configuration, in this network namespace"
             ) from None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Give it back."""
         self._socket.close()
+
+
+def _address(tag: str) -> str:
+    return f"\0mirrorplane/{tag}"
 
 
 def tag_of(words: str) -> str:
@@ -59,11 +75,8 @@ def tag_of(words: str) -> str:
 
 def is_running(tag: str) -> bool:
     """Return whether the instance has a control process in this network namespace."""
-    try:
-        Lock(tag).release()
-    except RunningError:
-        return True
-    return False
+    with socket(AF_UNIX, SOCK_DGRAM) as asked:  # to bind would keep the instance from being started
+        return asked.connect_ex(_address(tag)) == 0
 
 
 def adopt(tag: str) -> tuple[Loaded, Register] | None:
@@ -100,32 +113,57 @@ def _gate_ids(netlink: IPRoute, tag: str) -> dict[str, int]:
 
 
 class Removed(NamedTuple):
-    """What was taken away of an instance."""
+    """What was taken away of an instance: its devices, and the devices that it had tapped."""
 
-    tag: str
     devices: tuple[str, ...]
     taps: tuple[str, ...]
 
 
-def sweep(tag: str) -> Removed:
-    """Remove all that is left of an instance which has no control process, in whatever state it is.
+def sweep(tag: str, *, everywhere: bool = False) -> Removed:
+    """Remove all that is left of an instance, in whatever state it is. Who calls has its lock.
 
-    Raises KernelError.
+    Where its register can be read, that says what there is. With *everywhere*, taps are looked for even so,
+    in every namespace that has a name. Whatever is refused, the rest is done. Raises KernelError.
     """
+    taps: list[str] = []
+    devices: list[str] = []
     found = adopt(tag)
-    spots: list[str] = []
-    if found is not None:
-        loaded, register = found
-        loaded.close()
-        for spot in register.spots:
-            release(tag, spot, register.namespaces[spot.namespace])
-            spots.append(spot.device)
+    with ExitStack() as steps:  # the last one first
+        if found is None or everywhere:
+            for netns in _namespaces():
+                steps.callback(_collect, taps, _detach_everywhere, tag, netns)
+        steps.callback(_collect, devices, _remove_devices, tag)
+        if found is not None:
+            loaded, register = found
+            loaded.close()
+            for number, namespace in enumerate(register.namespaces):
+                spots = [spot for spot in register.spots if spot.namespace == number]
+                if spots:
+                    steps.callback(_collect, taps, release, tag, spots, namespace)
+    return Removed(tuple(sorted(devices)), tuple(sorted(taps)))
+
+
+def _collect(into: list[str], work: Callable[P, list[str]], *args: P.args, **kwargs: P.kwargs) -> None:
+    into += work(*args, **kwargs)
+
+
+def _remove_devices(tag: str) -> list[str]:
     with IPRoute(ext_ack=True) as netlink:
         devices = devices_of(netlink).get(tag, [])
         remove(netlink, tag)
-    for netns in _namespaces():
-        spots += _detach_everywhere(tag, netns)
-    return Removed(tag, tuple(sorted(devices)), tuple(spots))
+        return devices
+
+
+def make_way(tag: str) -> bool:
+    """Remove what an earlier process of the instance left at work here; return whether there was anything.
+
+    Raises RunningError where it has a process, KernelError.
+    """
+    if tag not in _at_home():
+        return False
+    with Lock(tag):
+        removed = sweep(tag)
+    return bool(removed.devices or removed.taps)
 
 
 def running() -> list[str]:
@@ -133,8 +171,7 @@ def running() -> list[str]:
 
     Raises KernelError.
     """
-    with IPRoute(ext_ack=True) as netlink:
-        return sorted(tag for tag in devices_of(netlink) if is_running(tag))
+    return sorted(tag for tag in _at_home() if is_running(tag))
 
 
 def leftovers() -> list[str]:
@@ -142,17 +179,25 @@ def leftovers() -> list[str]:
 
     Raises KernelError.
     """
-    with IPRoute(ext_ack=True) as netlink:
-        tags = set(devices_of(netlink))
+    tags = _at_home()
     for netns in _namespaces():
         tags |= _orphans(netns)
     return sorted(tag for tag in tags if not is_running(tag))
 
 
-def _namespaces() -> Iterable[str | None]:
+def _at_home() -> set[str]:
+    """Return the tags of the instances whose control process is or was in this namespace.
+
+    Of the others there is nothing but the first ends of relays, through which they mirror from here.
+    """
+    with IPRoute(ext_ack=True) as netlink:
+        return {tag for tag, names in devices_of(netlink).items() if any(HOME.search(name) for name in names)}
+
+
+def _namespaces() -> list[str | None]:
     """Return this namespace, and those that have a name."""
     with suppress(OSError):
-        own = namespace_id("/proc/self/ns/net")
+        own = namespace_id("/proc/thread-self/ns/net")
         return [None, *(path.name for path in sorted(NAMES.iterdir()) if namespace_id(path.name) != own)]
     return [None]
 
@@ -162,7 +207,7 @@ def _orphans(netns: str | None) -> set[str]:
 
     def look() -> set[str]:
         with IPRoute(ext_ack=True) as netlink:
-            kept = {found.tag for _, found in _all_filters(netlink)}
+            kept = {found.tag for _, _, found in _all_filters(netlink)}
             return kept - set(devices_of(netlink))
 
     try:
@@ -176,15 +221,16 @@ def _detach_everywhere(tag: str, netns: str | None) -> list[str]:
 
     def detach() -> list[str]:
         with IPRoute(ext_ack=True) as netlink:
-            if tag in devices_of(netlink) and netns is not None:
+            if netns is not None and tag in devices_of(netlink):
                 return []  # at work, from another namespace than this one
-            done = []
-            for index, found in _all_filters(netlink):
+            done = {}
+            for index, name, found in _all_filters(netlink):
                 if found.tag == tag:
                     hooks.detach(netlink, index, found)
-                    hooks.release_clsact(netlink, index)
-                    done.append(str(index))
-            return done
+                    done[index] = name
+                    if found.name.endswith(MADE):
+                        hooks.release_clsact(netlink, index)
+            return list(done.values())
 
     try:
         return inside(netns, detach)
@@ -192,9 +238,8 @@ def _detach_everywhere(tag: str, netns: str | None) -> list[str]:
         return []
 
 
-def _all_filters(netlink: IPRoute) -> list[tuple[int, hooks.Filter]]:
-    try:
-        indexes = [int(link["index"]) for link in netlink.get_links()]
-    except NetlinkError as error:
-        raise KernelError(f"listing devices: {error}") from None
-    return [(index, found) for index in indexes for found in hooks.filters(netlink, index)]
+def _all_filters(netlink: IPRoute) -> list[tuple[int, str, hooks.Filter]]:
+    """Return our filters with the index and the name of each one's device."""
+    with asking("listing devices"):
+        links = [(int(link["index"]), str(link.get("IFLA_IFNAME"))) for link in netlink.get_links()]
+    return [(index, name, found) for index, name in links for found in hooks.filters(netlink, index)]

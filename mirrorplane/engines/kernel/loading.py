@@ -60,7 +60,8 @@ class Loaded:
         with ExitStack() as on_failure:
             for number in {number for program in gates.values() for number in program.info().map_ids}:
                 found = on_failure.enter_context(Map.by_id(number))
-                maps.setdefault(found.info.name, found)
+                if maps.setdefault(found.info.name, found) is not found:
+                    found.close()
             missing = [name for name in TABLES + PLAIN if name[:NAME_LENGTH] not in maps]
             if missing:
                 raise KernelError(f"what is attached is of another version: no {', '.join(missing)}")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, TypeVar
 
+from mirrorplane.capture.device import Side
 from mirrorplane.engines.kernel.records import MAX_RULES, MAX_SESSIONS, MAX_SOURCES, PAGE
 from mirrorplane.plan import Plan, PlanError
 from mirrorplane.plan.compile import RuleKey
@@ -63,7 +64,8 @@ class Relay:
 class Register:
     """All of it. `build` is that of the programs; namespace 0 is the engine's own.
 
-    `lost` counts the copies that were in devices of ours when somebody removed these.
+    `devices` says what each source was when it was configured last: its device, the name of its namespace,
+    and its side. `lost` counts the copies that were in devices of ours when somebody removed these.
     """
 
     build: str
@@ -75,6 +77,7 @@ class Register:
     namespaces: list[Namespace] = field(default_factory=lambda: [Namespace()])
     spots: list[Spot] = field(default_factory=list)
     relays: list[Relay] = field(default_factory=list)
+    devices: dict[str, tuple[str, str | None, Side]] = field(default_factory=dict)
     lost: int = 0
 
     @classmethod
@@ -119,15 +122,22 @@ class Register:
         _extend(self.rules, plan.rules, MAX_RULES, "rules")
         self.networks = self.networks | {route.session: route.vni for route in plan.routes}
 
-    def number(self, namespace: Namespace) -> int:
-        """Return the number of a namespace, a new one if it has none; it may have got another name."""
+    def known(self, namespace: Namespace) -> int | None:
+        """Return the number of a namespace, by whatever name it goes now; None if it has none."""
         identity = namespace.device, namespace.inode
-        for number, known in enumerate(self.namespaces):
-            if (known.device, known.inode) == identity:
-                self.namespaces[number] = namespace
-                return number
-        self.namespaces.append(namespace)
-        return len(self.namespaces) - 1
+        matches = (
+            number for number, known in enumerate(self.namespaces) if (known.device, known.inode) == identity
+        )
+        return next(matches, None)
+
+    def number(self, namespace: Namespace) -> int:
+        """Return the number of a namespace, a new one if it has none."""
+        number = self.known(namespace)
+        if number is None:
+            self.namespaces.append(namespace)
+            return len(self.namespaces) - 1
+        self.namespaces[number] = namespace
+        return number
 
     def spot(self, source: str) -> Spot | None:
         """Return where a source is tapped."""

@@ -5,17 +5,26 @@ other than the engine's at least one, because that is how copies leave it. Must 
 """
 
 from collections.abc import Sequence
+from errno import ENODEV
 
 from pyroute2 import IPRoute
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.exceptions import NetlinkError
 
-from mirrorplane.capture.device import inside
-from mirrorplane.capture.source import CaptureError
+from mirrorplane.capture.device import IFF_UP
 from mirrorplane.engines.kernel import hooks
 from mirrorplane.engines.kernel.libbpf import Descriptor, KernelError
 from mirrorplane.engines.kernel.loading import Loaded
+from mirrorplane.engines.kernel.refusals import refused
 from mirrorplane.engines.kernel.register import Register, Relay
-from mirrorplane.engines.kernel.staging import Pair, devices_of, make_relay, make_staging, remove_device
+from mirrorplane.engines.kernel.staging import Pair, make_relay, make_staging, remove_device
 from mirrorplane.engines.targets import Say
+
+AT_WORK = IFF_UP | 1 << 16
+"""include/uapi/linux/if.h: IFF_LOWER_UP says that a veth's other end is up."""
+
+MOST_RELAYS = 100
+"""What two digits in a device's name can tell apart."""
 
 
 class Relays:
@@ -28,82 +37,111 @@ class Relays:
 
     def stage(self) -> Pair:
         """Return the staging pair, with its programs; make what of it is missing. Raises KernelError."""
+        a, b = self._staging_names()
         with IPRoute(ext_ack=True) as netlink:
-            pair = find_staging(netlink, self._tag) or make_staging(netlink, self._tag)
+            one, other = _at_work(netlink, a), _at_work(netlink, b)
+            if one is None or other is None:
+                for name in (a, b):
+                    remove_device(netlink, name)
+                pair = make_staging(netlink, self._tag)
+            else:
+                pair = Pair(a, one["index"], b, other["index"])
             attach(netlink, pair.a_index, "egress", self._loaded.gates["gate_egress"], self._tag)
             attach(netlink, pair.b_index, "ingress", self._loaded.gates["gate_ingress"], self._tag)
         self.staging = pair
         return pair
 
-    def hand_over_to(self, cpus: Sequence[int]) -> None:
-        """Have relays to these CPUs from now on, in every namespace where there are any."""
-        self._cpus = tuple(cpus)
+    def missing(self) -> list[str]:
+        """Return the names of the devices that somebody removed, took down or robbed of their programs.
+
+        Raises KernelError.
+        """
+        ends = [*self._staging_names(), *(self._end(relay.number) for relay in self._register.relays)]
+        with IPRoute(ext_ack=True) as netlink:
+            return [name for name in ends if not self._has_program(netlink, name)]
+
+    def hand_over_to(self, cpus: Sequence[int]) -> tuple[int, ...]:
+        """Have relays to these CPUs, and no others, wherever `of` is asked; return to which before."""
+        before, self._cpus = self._cpus, tuple(cpus)
+        return before
 
     def of(self, namespace: int) -> list[Relay]:
         """Return the relays of a namespace, by its number in the register; make what is missing.
 
-        Raises KernelError and CaptureError where there must be one and cannot be. In the engine's own
-        namespace there need not: what cannot be handed over is done by the sender's CPU.
+        Raises KernelError where there must be one and cannot be. In the engine's own namespace there need
+        not: what cannot be handed over is done by the sender's CPU.
         """
-        wanted: list[int | None] = list(self._cpus) or ([None] if namespace else [])
         try:
-            return [self._one(namespace, cpu) for cpu in wanted]
+            return [self._one(namespace, cpu) for cpu in self._wanted(namespace)]
         except KernelError as error:
-            if namespace and self._cpus:
-                self._cpus = ()
-                self._say(f"no hand-over to other CPUs: {error}")
-                return self.of(namespace)
-            if namespace:
+            if not self._cpus:
                 raise
-            self._say(f"no hand-over to other CPUs: {error}")
             self._cpus = ()
-            return []
+            self._say(f"no hand-over to other CPUs: {error}")
+            return self.of(namespace)
+
+    def known(self, namespace: int) -> list[Relay]:
+        """Return those relays of a namespace that there are."""
+        return [
+            relay
+            for relay in self._register.relays
+            if relay.namespace == namespace and relay.cpu in self._wanted(namespace)
+        ]
 
     def prune(self, used: set[int]) -> bool:
         """Remove the relays of namespaces that are not *used*, and to CPUs that are not wanted any more.
 
         Return whether there were any. Raises KernelError.
         """
-        kept = [
-            relay
-            for relay in self._register.relays
-            if relay.namespace in used
-            and (relay.cpu in self._cpus or (relay.cpu is None and not self._cpus and relay.namespace))
-        ]
+        kept = [relay for number in sorted(used) for relay in self.known(number)]
         gone = [relay for relay in self._register.relays if relay not in kept]
+        if not gone:
+            return False
         with IPRoute(ext_ack=True) as netlink:
             for relay in gone:
-                remove_device(netlink, f"mp-{self._tag}-{relay.number}b")
+                remove_device(netlink, self._end(relay.number))
         self._register.relays = kept
-        return bool(gone)
+        return True
+
+    def _wanted(self, namespace: int) -> list[int | None]:
+        """Return the CPUs that a namespace has relays to; None is the sender's own."""
+        return list(self._cpus) or ([None] if namespace else [])
 
     def _one(self, namespace: int, cpu: int | None) -> Relay:
-        relays, name = self._register.relays, self._register.namespaces[namespace]
+        relays = self._register.relays
         known = next((relay for relay in relays if (relay.namespace, relay.cpu) == (namespace, cpu)), None)
         with IPRoute(ext_ack=True) as netlink:
-            if known is not None and self._is_there(netlink, known, name):
+            if known is not None and self._leads_to(netlink, known):
                 return known
             if known is not None:
                 relays.remove(known)
-            number = next(n for n in range(100) if n not in {relay.number for relay in relays})
-            remove_device(netlink, f"mp-{self._tag}-{number}b")  # what a crash may have left
+            taken = {relay.number for relay in relays}
+            number = next((n for n in range(MOST_RELAYS) if n not in taken), None)
+            if number is None:
+                raise KernelError(f"more than {MOST_RELAYS} relays: one for each CPU and network namespace")
+            remove_device(netlink, self._end(number))  # what a crash may have left
+            name = self._register.namespaces[namespace].name
             pair = make_relay(netlink, self._tag, number, cpu, name)
             attach(netlink, pair.b_index, "ingress", self._loaded.gates["relay"], self._tag)
         relays.append(Relay(number, namespace, cpu, pair.a_index))
         return relays[-1]
 
-    def _is_there(self, netlink: IPRoute, relay: Relay, netns: str | None) -> bool:
-        """Return whether a relay still is where it was made, with its program."""
-        a, b = f"mp-{self._tag}-{relay.number}a", f"mp-{self._tag}-{relay.number}b"
-        if b not in devices_of(netlink).get(self._tag, []):
-            return False
-        try:
-            if inside(netns, lambda: index_of(a)) != relay.a_index:
-                return False
-        except CaptureError:
-            return False
-        index = netlink.link_lookup(ifname=b)
-        return bool(index) and bool(hooks.filters(netlink, index[0], self._tag))
+    def _leads_to(self, netlink: IPRoute, relay: Relay) -> bool:
+        """Return whether a relay still is what it was made as: its ends are each other's."""
+        link = _at_work(netlink, self._end(relay.number))
+        is_same = link is not None and link.get("IFLA_LINK") == relay.a_index
+        return is_same and self._has_program(netlink, self._end(relay.number))
+
+    def _has_program(self, netlink: IPRoute, name: str) -> bool:
+        link = _at_work(netlink, name)
+        return link is not None and bool(hooks.filters(netlink, link["index"], self._tag))
+
+    def _staging_names(self) -> tuple[str, str]:
+        return f"mp-{self._tag}-sa", f"mp-{self._tag}-sb"
+
+    def _end(self, number: int) -> str:
+        """Return the name of a relay's end in the engine's namespace."""
+        return f"mp-{self._tag}-{number}b"
 
 
 def attach(netlink: IPRoute, ifindex: int, direction: hooks.Direction, program: Descriptor, tag: str) -> None:
@@ -113,19 +151,15 @@ def attach(netlink: IPRoute, ifindex: int, direction: hooks.Direction, program: 
         hooks.attach(netlink, ifindex, direction, program.fd, hooks.filter_name(tag, direction))
 
 
-def find_staging(netlink: IPRoute, tag: str) -> Pair | None:
-    """Return the staging pair of *tag*, None if it is not whole."""
-    a, b = f"mp-{tag}-sa", f"mp-{tag}-sb"
-    if not {a, b} <= set(devices_of(netlink).get(tag, [])):
+def _at_work(netlink: IPRoute, name: str) -> nlmsg | None:
+    """Return a device that is there and up, and the other end too, else None. Raises RefusedError."""
+    try:
+        (link,) = netlink.link("get", ifname=name)
+    except NetlinkError as error:
+        if error.code != ENODEV:
+            raise refused(f"{name}: looking for it", error) from None
         return None
-    return Pair(a, netlink.link_lookup(ifname=a)[0], b, netlink.link_lookup(ifname=b)[0])
-
-
-def index_of(name: str) -> int | None:
-    """Return the index of a device in this thread's namespace, None if there is none."""
-    with IPRoute() as netlink:
-        found = netlink.link_lookup(ifname=name)
-    return int(found[0]) if found else None
+    return link if link["flags"] & AT_WORK == AT_WORK else None
 
 
 def dropped(staging: Pair) -> int:
@@ -135,7 +169,7 @@ def dropped(staging: Pair) -> int:
     where the pair is gone.
     """
     with IPRoute() as netlink:
-        links = netlink.get_links(ifname=staging.a)
-    if not links:
+        link = _at_work(netlink, staging.a)
+    if link is None or link["index"] != staging.a_index:
         raise KernelError(f"{staging.a}: not there")
-    return int(links[0].get("IFLA_STATS64")["tx_dropped"])
+    return int(link.get("IFLA_STATS64")["tx_dropped"])

@@ -10,7 +10,8 @@ when a way out changes.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Switchboard:
         return np.frombuffer(self._maps["settings"].lookup(number(0)) or b"", CONTROL).copy()
 
     def set_up(self, staging: int, hand_over_from: int, limit: int, room: int) -> None:
-        """Say by which device copies are staged, and when they are handed over, have to wait or are dropped."""
+        """Say by which device copies are staged, when they are handed over, and how many may wait."""
         control = self.control
         control["staging"], control["hand_over_from"] = staging, hand_over_from
         control["limit"], control["room"] = limit, room
@@ -75,15 +76,29 @@ class Switchboard:
         control = self.control
         spare = (int(control["generation"][0]) + 1) % GENERATIONS
         tunnels = set(_tunnels(plan))
-        for key in tunnels - self._tunnels:
-            self._maps["tunnels"].update(key, number(0))
-        self._tunnels |= tunnels
-        for name, table in _tables(plan, register, slots).items():
-            self._put(name, spare, table)
-        self._put("templates", spare, _templates(plan, register, templates, outlets))
-        control["generation"] = spare
-        self._maps["settings"].update(number(0), control.tobytes())
+        with self._widened(tunnels):
+            for name, table in _tables(plan, register, slots).items():
+                self._put(name, spare, table)
+            self._put("templates", spare, _templates(plan, register, templates, outlets))
+            control["generation"] = spare
+            self._maps["settings"].update(number(0), control.tobytes())
         self._turned = time.monotonic()
+        self._narrow(tunnels)
+
+    @contextmanager
+    def _widened(self, tunnels: set[bytes]) -> Iterator[None]:
+        """Take copies of the next plan for own output too; not any more if the `with` block fails."""
+        before = self._tunnels
+        self._tunnels = before | tunnels
+        try:
+            for key in tunnels - before:
+                self._maps["tunnels"].update(key, number(0))
+            yield
+        except BaseException:
+            self._narrow(before)
+            raise
+
+    def _narrow(self, tunnels: set[bytes]) -> None:
         for key in self._tunnels - tunnels:
             self._maps["tunnels"].delete(key)
         self._tunnels = tunnels
