@@ -139,7 +139,7 @@ def check_size(plan: Plan) -> None:
             f"{len(plan.routes)} ways from a source to a target: the kernel engine has {MAX_TEMPLATES}"
         )
     steps = (plan.tables.classifiers["words"] + plan.tables.classifiers["summaries"]).max(initial=0)
-    if steps >= MAX_STEPS:
+    if steps > MAX_STEPS:
         raise PlanError(
             f"more than {(MAX_STEPS - 2) * 64} rules of a source, direction and IP version: "
             "too many for the kernel engine"

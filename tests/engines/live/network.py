@@ -6,19 +6,26 @@ Guest eth0 (10.1.0.2) - gst (10.1.0.1) host, up (10.9.0.1, fd09::1) - eth0 (10.9
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from itertools import count
 from socket import AF_INET, SOCK_DGRAM, socket
 from struct import Struct
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, ParamSpec
 
 import yaml
+from pyroute2 import IPRoute
 
+from mirrorplane.engines.kernel.engine import Kernel
 from mirrorplane.engines.report import SourceReport
 from mirrorplane.engines.userspace import Userspace
 from mirrorplane.lab.network import End, Host, Lab
 from mirrorplane.lab.recorder import Recorder
 from mirrorplane.model import Configuration, read
 from tests.engines.running import check_conservation
+
+EngineName = Literal["userspace", "kernel"]
+Engine = Userspace | Kernel
+P = ParamSpec("P")
 
 NUMBER = Struct("!I")
 PORT = 5000
@@ -28,6 +35,9 @@ INGRESS, EGRESS = 11, 22
 
 AT_ONCE = 250
 """Datagrams, well below net.core.netdev_max_backlog."""
+
+SOON = 2.5
+"""Seconds: a change that is looked for once a second is acted on by then."""
 
 MTU = 1600
 """Of the uplink: a whole packet and its envelope fit."""
@@ -70,10 +80,11 @@ def configuration(said: dict[str, Any]) -> Configuration:
 
 
 class Network:
-    """The three hosts; `lines` is what engines said."""
+    """The three hosts, and the engine that mirrors there; `lines` is what engines said."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab, engine: EngineName = "userspace") -> None:
+        self.lab, self.engine_name = lab, engine
+        self._numbers = count()
         self.host, self.guest, self.sensor = lab.host("host"), lab.host("guest"), lab.host("sensor")
         self.plug()
         self.join_sensor()
@@ -100,18 +111,29 @@ class Network:
         """Remove the guest's wire."""
         self.host.netlink(lambda netlink: netlink.link("del", ifname="gst"))
 
-    def rings_on_host(self) -> int:
-        """Return how many packet sockets the host has."""
-        return self.host.run(["cat", "/proc/net/packet"]).stdout.count("\n") - 1
+    def start(self, said: dict[str, Any]) -> Engine:
+        """Start an engine in this thread, which must be on the host."""
+        if self.engine_name == "userspace":
+            return Userspace(configuration(said), self.lines.append)
+        return Kernel(configuration(said), self.lines.append, f"{self.lab.name} {next(self._numbers)}")
+
+    def traces(self) -> list[str]:
+        """Return what an engine may have left on host and guest: rings, devices, places for filters."""
+        return traces(self.host) + traces(self.guest)
 
     @contextmanager
-    def engine(self, said: dict[str, Any]) -> Iterator[Userspace]:
-        """Run an engine in this thread, which must be on the host; check that it lost count of nothing."""
-        with Userspace(configuration(said), self.lines.append) as engine:
+    def engine(self, said: dict[str, Any]) -> Iterator[Engine]:
+        """Run an engine in this thread, which must be on the host.
+
+        Check that it lost count of nothing, and that nothing of it is left.
+        """
+        before = self.traces()
+        with self.start(said) as engine:
             settle(engine)
             yield engine
             check_conservation(engine.counters())
-        assert self.rings_on_host() == 0
+        check_conservation(engine.counters())
+        assert self.traces() == before
 
     @contextmanager
     def mirroring(self, said: dict[str, Any]) -> Iterator["Live"]:
@@ -140,20 +162,35 @@ class Network:
 class Live(NamedTuple):
     """An engine, those who are mirrored, and the sensor's records of what the guest received and sent."""
 
-    engine: Userspace
+    engine: Engine
     talk: "Talkers"
     received: Recorder
     sent: Recorder
 
 
-def on_host(test: Callable[[Network], None]) -> Callable[[Network], None]:
-    """Have a test run in a thread on the host: an engine and its netlink socket belong there."""
+def on_host(test: Callable[P, None]) -> Callable[P, None]:
+    """Have a test of a `network` run in a thread on its host: there an engine and its sockets belong."""
 
     @wraps(test)
-    def runs_there(network: Network) -> None:
-        network.host.call(test, network)
+    def runs_there(*args: P.args, **kwargs: P.kwargs) -> None:
+        network = kwargs["network"]
+        assert isinstance(network, Network)
+        network.host.call(test, *args, **kwargs)
 
     return runs_there
+
+
+def traces(host: Host) -> list[str]:
+    """Return a host's packet sockets, the devices named like ours, and the clsact qdiscs."""
+
+    def look(netlink: IPRoute) -> list[str]:
+        names = {link["index"]: str(link.get("IFLA_IFNAME")) for link in netlink.get_links()}
+        clsacts = [qdisc for qdisc in netlink.get_qdiscs() if qdisc.get("TCA_KIND") == "clsact"]
+        ours = [name for name in names.values() if name.startswith("mp-")]
+        return ours + [f"clsact on {names[qdisc['index']]}" for qdisc in clsacts]
+
+    rings = host.run(["cat", "/proc/net/packet"]).stdout.splitlines()[1:]
+    return [f"{host.name}: {trace}" for trace in (f"{len(rings)} rings", *sorted(host.netlink(look)))]
 
 
 class Talkers:
@@ -191,7 +228,7 @@ def numbers_in(recorder: Recorder) -> list[int]:
     return [NUMBER.unpack(frame[-NUMBER.size :])[0] for frame in datagrams]
 
 
-def until(engine: Userspace, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(engine: Engine, condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Poll *engine* until *condition* holds; fail after so many seconds."""
     end = monotonic() + seconds
     while not condition():
@@ -199,13 +236,13 @@ def until(engine: Userspace, condition: Callable[[], bool], seconds: float = 5.0
         engine.poll(0.005)
 
 
-def settle(engine: Userspace, seconds: float = 0.05) -> None:
+def settle(engine: Engine, seconds: float = 0.05) -> None:
     """Poll *engine* for so long."""
     end = monotonic() + seconds
     while monotonic() < end:
         engine.poll(0.005)
 
 
-def guest(engine: Userspace) -> SourceReport:
+def guest(engine: Engine) -> SourceReport:
     """Return what is counted of the guest."""
     return engine.counters()["sources"]["eni-guest"]

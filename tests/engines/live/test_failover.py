@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pyroute2 import IPRoute
 
-from mirrorplane.engines.userspace import Userspace
 from mirrorplane.lab.network import End, Host
 from mirrorplane.lab.recorder import Recorder
-from tests.engines.userspace.network import (
+from tests.engines.live.network import (
     EGRESS,
     NUMBER,
     PORT,
+    Engine,
     Network,
     configuration,
     document,
@@ -80,7 +80,7 @@ class Balanced:
 class Live:
     """An engine, the sensors' records, and the guest's flows."""
 
-    def __init__(self, engine: Userspace, recorders: dict[str, Recorder], flows: list[socket]) -> None:
+    def __init__(self, engine: Engine, recorders: dict[str, Recorder], flows: list[socket]) -> None:
         self.engine, self._recorders, self._flows = engine, recorders, flows
 
     def await_reached(self, *addresses: str) -> None:
@@ -152,22 +152,10 @@ def test_a_backend_out_of_reach_loses_its_flows_and_gets_them_back(
             moved = [number for number in range(FLOWS) if without[number] != before[number]]
             assert {before[number] for number in moved} == {LOST}, "no others"
             assert LOST not in without
+            live.engine.reload(configuration(balanced.document()))
+            assert live.owners() == without, "a reload changes nothing of it"
             find()
             live.await_reached(*SENSORS)
             assert live.owners() == before
-
-    network.host.call(body)
-
-
-def test_a_reload_keeps_flows_away_from_a_backend_out_of_reach(network: Network) -> None:
-    balanced = Balanced(network)
-
-    def body() -> None:
-        with balanced.mirroring() as live:
-            lose_link(balanced)
-            live.await_reached(*(SENSORS.keys() - {LOST}))
-            without = live.owners()
-            live.engine.reload(configuration(balanced.document()))
-            assert live.owners() == without
 
     network.host.call(body)

@@ -7,8 +7,8 @@ import numpy as np
 from mirrorplane.counters import Reason
 from mirrorplane.engines.userspace.ledger import Ledger
 from mirrorplane.plan import Plan, compile_plan
+from tests.engines.live.network import EVERYTHING, configuration, document, session
 from tests.engines.running import check_conservation
-from tests.engines.userspace.network import EVERYTHING, configuration, document, session
 
 
 def plan(*sessions: str) -> Plan:

@@ -7,7 +7,7 @@ import pytest
 from mirrorplane.engines.userspace.uplinks import Uplinks
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.plan import Plan, compile_plan
-from tests.engines.userspace.network import Network, configuration, document, on_host
+from tests.engines.live.network import Network, configuration, document, on_host
 
 
 def plan(*targets: str) -> Plan:

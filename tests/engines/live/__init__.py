@@ -1,0 +1,1 @@
+"""Live tests of what a user sees, which every engine passes."""

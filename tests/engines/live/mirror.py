@@ -1,0 +1,108 @@
+"""An engine at work in a thread on the host: a test has its hands free, as a user has."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any, Self, TypeVar
+
+from mirrorplane.lab.recorder import Recorder
+from tests.engines.live.network import Engine, Network, configuration
+from tests.engines.live.wire import Copy, copies
+from tests.engines.running import check_conservation
+
+T = TypeVar("T")
+
+A_WHILE = 0.005
+QUIET = 0.04
+"""Seconds in which nothing is counted and nothing arrives, when all is over."""
+
+PATIENCE = 10.0
+
+
+class Mirror:
+    """The engine, with `settings` in every configuration, and what it sends."""
+
+    def __init__(self, network: Network, said: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Start the engine; it runs until the end of `with`."""
+        self.network, self.settings = network, settings
+        self._questions: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._stop = Event()
+        self._before: dict[str, Counter[str]] = {}
+        started = Future[Engine]()
+        self._thread = Thread(target=network.host.call, args=(self._run, said | settings, started))
+        self._thread.start()
+        self._engine = started.result()
+
+    def _run(self, said: dict[str, Any], started: Future[Engine]) -> None:
+        try:
+            engine = self.network.start(said)
+        except BaseException as error:  # noqa: BLE001 - it is handed to who waits
+            started.set_exception(error)
+            return
+        with engine:
+            started.set_result(engine)
+            while not self._stop.is_set():
+                engine.poll(A_WHILE)
+                while not self._questions.empty():
+                    self._questions.get()()
+
+    def ask(self, question: Callable[[Engine], T]) -> T:
+        """Return what *question* returns, or raise what it raises, called by the engine's thread."""
+        answer = Future[T]()
+
+        def call() -> None:
+            try:
+                answer.set_result(question(self._engine))
+            except BaseException as error:  # noqa: BLE001 - it is handed to who asked
+                answer.set_exception(error)
+
+        self._questions.put(call)
+        return answer.result(PATIENCE)
+
+    @contextmanager
+    def recording(self, said: dict[str, Any]) -> Iterator[Recorder]:
+        """Mirror as *said*, record what leaves for the sensor meanwhile, and count from now on.
+
+        Not what arrives there: the far end of a lab's link has a queue for each CPU, in which packets overtake
+        one another, and are dropped.
+        """
+        self.ask(lambda engine: engine.reload(configuration(said | self.settings)))
+        while not all(way.startswith("by ") for way in self.ask(lambda engine: engine.targets()).values()):
+            sleep(A_WHILE)
+        with Recorder(self.network.host, "up") as recorder:
+            self._before = self._totals()
+            yield recorder
+        assert recorder.lost == 0
+
+    def got(self, recorder: Recorder) -> list[Copy]:
+        """Return the copies that left, when no more come."""
+        before, n_frames, end = None, -1, monotonic() + PATIENCE
+        while (counted := self.counted()) != before or len(recorder.frames) != n_frames:
+            assert monotonic() < end, "it does not end"
+            before, n_frames = counted, len(recorder.frames)
+            sleep(QUIET)
+        return copies(recorder)
+
+    def counted(self) -> dict[str, Counter[str]]:
+        """Return what was counted of the guest since `recording` began, by direction."""
+        return {way: count - self._before[way] for way, count in self._totals().items()}
+
+    def _totals(self) -> dict[str, Counter[str]]:
+        found = self.ask(lambda engine: engine.counters())
+        check_conservation(found)
+        totals = {"ingress": Counter[str](), "egress": Counter[str]()}
+        for way, count in found["sources"]["eni-guest"]["directions"].items():
+            totals[way].update({"seen": count["seen"], "mirrored": count["mirrored"]} | count["not_mirrored"])
+        return totals
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop the engine and its thread."""
+        self._stop.set()
+        self._thread.join()
