@@ -43,7 +43,7 @@ class EngineObject(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bring the object up to date; it goes into the wheel as an artifact, whatever git ignores."""
         engine = Path(self.root, ENGINE)
-        names = runpy.run_path(str(engine / "sources.py"))
+        names = runpy.run_path(str(engine / "bpf" / "sources.py"))
         sources, target = engine / names["SOURCES"], engine / names["OBJECT"]
         stamp = f"{names['stamp'](sources, sys.byteorder)} {builder()}"
         if not (target.is_file() and stamp.encode() in target.read_bytes()):

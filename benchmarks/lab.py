@@ -19,8 +19,8 @@ from typing import NamedTuple, Self
 
 from pyroute2 import IPRoute
 
-from mirrorplane.engines.kernel.hooks import ETH_P_ALL, PARENTS
-from mirrorplane.engines.kernel.libbpf import Descriptor, check, libbpf
+from mirrorplane.engines.kernel.bpf.libbpf import Descriptor, check, libbpf
+from mirrorplane.engines.kernel.host.hooks import ETH_P_ALL, PARENTS
 from mirrorplane.lab.network import End, Host, Lab
 
 SOURCE, UPLINK, DEVICE = "gst", "up", "eth0"

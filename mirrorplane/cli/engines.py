@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import STANDARD_INPUT
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError, RefusedError
 from mirrorplane.engines.kernel.engine import Kernel
 from mirrorplane.engines.kernel.instances import RunningError, make_way, tag_of
-from mirrorplane.engines.kernel.libbpf import KernelError, RefusedError
 from mirrorplane.engines.kernel.requirements import missing
 from mirrorplane.engines.live import Live
 from mirrorplane.engines.userspace import Userspace

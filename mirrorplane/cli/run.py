@@ -16,7 +16,7 @@ from mirrorplane.cli.engines import Wishes, choose
 from mirrorplane.cli.outcome import WrongUsageError, complain
 from mirrorplane.cli.reading import STANDARD_INPUT, configuration
 from mirrorplane.cli.speaker import Speaker
-from mirrorplane.engines.kernel.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
 from mirrorplane.engines.live import Live
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.model import Configuration, ConfigurationError, with_networks

@@ -39,8 +39,8 @@ UNKNOWN_PROTOCOL = 255
 PAD1, JUMBO, JUMBO_LEN = 0x00, 0xC2, 4
 MIN_JUMBO = 0x10000
 MAX_OPTIONS = 64
-"""Options of a hop-by-hop header, Pad1 and PadN among them, that are gone through: whoever sends a header may
-fill it with 2,046 of them, and what each costs has to be bounded (RFC 8504, section 5.3, lets hosts do so)."""
+"""Options of a hop-by-hop header, Pad1 and PadN among them, that are gone through: a sender may fill it with
+2,046 of them, and what that costs has to be bounded (RFC 8504, section 5.3, lets hosts do so)."""
 
 _LENGTH_AT, _NEXT_AT = PAYLOAD_LENGTH.start, NEXT_HEADER.start
 _FRAGMENT_FLAGS_AT, _OFFSET_MASK, _FLAGS_MASK = 2, 0xFFF8, 0xFFF9

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mirrorplane.engines.kernel.libbpf import KernelError
-from mirrorplane.engines.kernel.maps import Kind, Map
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.maps import Kind, Map
 
 
 @pytest.fixture(scope="session")

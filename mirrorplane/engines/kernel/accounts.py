@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, Counters, Reason
-from mirrorplane.engines.kernel.maps import Map
+from mirrorplane.engines.kernel.bpf.maps import Map
 from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.report import Report, report
 from mirrorplane.jit import I64

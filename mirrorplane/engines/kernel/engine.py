@@ -13,12 +13,12 @@ from typing import Self
 from mirrorplane.capture.device import Device, Side, inspect
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.engines.kernel import accounts
-from mirrorplane.engines.kernel.cpus import backlog_room, chosen
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.object import build
+from mirrorplane.engines.kernel.host.cpus import backlog_room, chosen
 from mirrorplane.engines.kernel.instances import Lock, adopt, sweep, tag_of
-from mirrorplane.engines.kernel.libbpf import KernelError
 from mirrorplane.engines.kernel.loading import Loaded
 from mirrorplane.engines.kernel.nexthops import Ways
-from mirrorplane.engines.kernel.object import build
 from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.kernel.relays import Relays, dropped
 from mirrorplane.engines.kernel.tables import Switchboard, check_size

@@ -19,13 +19,13 @@ from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import NAMES, inside, namespace_id
 from mirrorplane.capture.source import CaptureError
-from mirrorplane.engines.kernel import hooks
-from mirrorplane.engines.kernel.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.programs import Program
+from mirrorplane.engines.kernel.host import hooks
+from mirrorplane.engines.kernel.host.refusals import asking
+from mirrorplane.engines.kernel.host.staging import devices_of, remove
 from mirrorplane.engines.kernel.loading import Loaded
-from mirrorplane.engines.kernel.programs import Program
-from mirrorplane.engines.kernel.refusals import asking
 from mirrorplane.engines.kernel.register import Register
-from mirrorplane.engines.kernel.staging import devices_of, remove
 from mirrorplane.engines.kernel.tables import Switchboard
 from mirrorplane.engines.kernel.taps import MADE, release
 

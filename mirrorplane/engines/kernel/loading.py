@@ -13,10 +13,10 @@ from collections.abc import Collection, Container, Mapping
 from contextlib import ExitStack
 from typing import Self
 
-from mirrorplane.engines.kernel.libbpf import KernelError
-from mirrorplane.engines.kernel.maps import Map
-from mirrorplane.engines.kernel.object import Object, image
-from mirrorplane.engines.kernel.programs import Program
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
+from mirrorplane.engines.kernel.bpf.maps import Map
+from mirrorplane.engines.kernel.bpf.object import Object, image
+from mirrorplane.engines.kernel.bpf.programs import Program
 
 TABLES = ("sources", "classifiers", "nodes", "bitmaps", "decisions", "slots", "templates", "ledger")
 """Maps of maps: a copy of each for each generation."""

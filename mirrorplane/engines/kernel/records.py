@@ -99,18 +99,23 @@ WAY = np.dtype([("seen", "u8"), ("reasons", "u8", N_REASONS)])
 
 TALLY = np.dtype([("mirrored_packets", "u8"), ("mirrored_bytes", "u8"), ("truncated_packets", "u8")])
 
-BUCKET = np.dtype([("pending", "i4"), ("by", "u4"), ("last", "u8")])
+BUCKET = np.dtype([("staged", "i4"), ("by", "u4"), ("last", "u8")])
 QUEUE = np.dtype(
     [
         ("put", "u8"),
+        ("seen", "u8"),
+        ("stalled_at", "u8"),
+        ("stalled_since", "u8"),
+        ("apart", "u8", 4),
         ("done", "u8"),
         ("last", "u8"),
         ("awake", "u8"),
+        ("wakeful", "u8"),
         ("staged", "i8"),
-        ("stalled_at", "u8"),
-        ("stalled_since", "u8"),
+        ("apart_again", "u8", 3),
     ]
 )
+"""These two are the programs' own: what travels, and by which road."""
 
 
 def rows(dtype: np.dtype[Any], count: int = 1) -> NDArray[Any]:

@@ -12,12 +12,12 @@ from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 
 from mirrorplane.capture.device import IFF_UP
-from mirrorplane.engines.kernel import hooks
-from mirrorplane.engines.kernel.libbpf import Descriptor, KernelError
+from mirrorplane.engines.kernel.bpf.libbpf import Descriptor, KernelError
+from mirrorplane.engines.kernel.host import hooks
+from mirrorplane.engines.kernel.host.refusals import refused
+from mirrorplane.engines.kernel.host.staging import Pair, make_relay, make_staging, remove_device
 from mirrorplane.engines.kernel.loading import Loaded
-from mirrorplane.engines.kernel.refusals import refused
 from mirrorplane.engines.kernel.register import Register, Relay
-from mirrorplane.engines.kernel.staging import Pair, make_relay, make_staging, remove_device
 from mirrorplane.engines.targets import Say
 
 AT_WORK = IFF_UP | 1 << 16

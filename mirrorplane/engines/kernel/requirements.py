@@ -18,12 +18,12 @@ from typing import NamedTuple, TypeVar
 from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import CLONE_NEWNET, LIBC
-from mirrorplane.engines.kernel.hooks import attach, ensure_clsact, filter_name
-from mirrorplane.engines.kernel.libbpf import Descriptor, KernelError, RefusedError, check, libbpf
-from mirrorplane.engines.kernel.maps import Kind, Map
-from mirrorplane.engines.kernel.object import Object, image
-from mirrorplane.engines.kernel.refusals import asking
-from mirrorplane.engines.kernel.staging import make_relay, make_staging
+from mirrorplane.engines.kernel.bpf.libbpf import Descriptor, KernelError, RefusedError, check, libbpf
+from mirrorplane.engines.kernel.bpf.maps import Kind, Map
+from mirrorplane.engines.kernel.bpf.object import Object, image
+from mirrorplane.engines.kernel.host.hooks import attach, ensure_clsact, filter_name
+from mirrorplane.engines.kernel.host.refusals import asking
+from mirrorplane.engines.kernel.host.staging import make_relay, make_staging
 from mirrorplane.engines.requirement import CAP_NET_ADMIN, CAP_SYS_ADMIN, Requirement, lacking
 
 __all__ = ["Requirement", "missing", "requirements"]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from mirrorplane.engines.kernel.maps import BPF_F_INNER_MAP, Kind, Map
+from mirrorplane.engines.kernel.bpf.maps import BPF_F_INNER_MAP, Kind, Map
 from mirrorplane.engines.kernel.records import (
     CONTROL,
     GENERATIONS,

@@ -18,8 +18,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from mirrorplane.capture.device import Device, inside, namespace_id
 from mirrorplane.capture.source import CaptureError
-from mirrorplane.engines.kernel import hooks
-from mirrorplane.engines.kernel.libbpf import KernelError, RefusedError
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError, RefusedError
+from mirrorplane.engines.kernel.host import hooks
 from mirrorplane.engines.kernel.loading import TAPS, Loaded
 from mirrorplane.engines.kernel.records import DEVICE, MAX_CPUS, PLACE, rows
 from mirrorplane.engines.kernel.register import Namespace, Register, Spot

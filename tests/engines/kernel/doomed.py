@@ -24,11 +24,12 @@ from pyroute2 import IPRoute
 from pyroute2.iproute.linux import RTNL_API
 
 from mirrorplane.cli.clean import clean
-from mirrorplane.engines.kernel import loading, staging
+from mirrorplane.engines.kernel import loading
+from mirrorplane.engines.kernel.bpf.maps import Map
+from mirrorplane.engines.kernel.bpf.programs import Program
 from mirrorplane.engines.kernel.engine import Kernel
+from mirrorplane.engines.kernel.host import staging
 from mirrorplane.engines.kernel.loading import Loaded
-from mirrorplane.engines.kernel.maps import Map
-from mirrorplane.engines.kernel.programs import Program
 from mirrorplane.engines.kernel.records import CONTROL, number, rows
 from mirrorplane.model import Configuration, read
 

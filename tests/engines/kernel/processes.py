@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import yaml
 
-from mirrorplane.engines.kernel import hooks
-from mirrorplane.engines.kernel.libbpf import RefusedError
-from mirrorplane.engines.kernel.programs import Program
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.bpf.programs import Program
+from mirrorplane.engines.kernel.host import hooks
 from mirrorplane.lab.network import Host
 from tests.engines.live.network import Network
 

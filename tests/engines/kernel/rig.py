@@ -25,12 +25,12 @@ from mirrorplane.batch import DIRECTIONS
 from mirrorplane.capture.memory import MemorySource
 from mirrorplane.capture.memory import Packet as Captured
 from mirrorplane.counters import N_DIRECTIONS, Counters, Reason
+from mirrorplane.engines.kernel.host.offloads import SENDING, switch_off
+from mirrorplane.engines.kernel.host.staging import make_relay, make_staging
 from mirrorplane.engines.kernel.loading import Loaded
-from mirrorplane.engines.kernel.offloads import SENDING, switch_off
 from mirrorplane.engines.kernel.records import BUCKET, DEVICE, MAX_CPUS, N_BUCKETS, PLACE, rows
 from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.kernel.relays import attach
-from mirrorplane.engines.kernel.staging import make_relay, make_staging
 from mirrorplane.engines.kernel.tables import Switchboard
 from mirrorplane.engines.replay import Replay, file_templates, into
 from mirrorplane.forward.memory import MemorySink
@@ -293,7 +293,7 @@ class Rig:
         """Have no flow on its way; for STAGED, as if a super-packet of every flow were in staging."""
         buckets = rows(BUCKET, N_BUCKETS)
         if way is Way.STAGED:
-            buckets["pending"], buckets["by"] = LIMIT, STAGED
+            buckets["staged"], buckets["by"] = LIMIT, STAGED
             buckets["last"] = clock_gettime_ns(CLOCK_MONOTONIC)
         self.loaded.maps["buckets"].update_all(buckets.view(np.uint8).reshape(N_BUCKETS, -1))
 

@@ -7,8 +7,8 @@ import pytest
 from pyroute2 import IPRoute
 
 from mirrorplane.capture.source import CaptureError
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError
 from mirrorplane.engines.kernel.engine import Kernel
-from mirrorplane.engines.kernel.libbpf import KernelError
 from mirrorplane.lab.network import End, Host, Lab
 from mirrorplane.plan import PlanError
 from tests.engines.kernel.processes import SOON, listing

@@ -5,19 +5,18 @@ enum whose names alone are used is not in there.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mirrorplane import batch
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, Reason, Tally
-from mirrorplane.engines.kernel import object as object_file
 from mirrorplane.engines.kernel import records
+from mirrorplane.engines.kernel.bpf import object as object_file
+from mirrorplane.engines.kernel.bpf.maps import Kind
+from mirrorplane.engines.kernel.bpf.object import image
+from mirrorplane.engines.kernel.bpf.sources import SOURCES
 from mirrorplane.engines.kernel.loading import TABLES, Loaded
-from mirrorplane.engines.kernel.maps import Kind
-from mirrorplane.engines.kernel.object import image
-from mirrorplane.engines.kernel.sources import SOURCES
 from mirrorplane.model import MAX_PACKET_LENGTH
 from mirrorplane.plan import tables, tries
 from mirrorplane.stages.classify import BOOTP_CLIENT, BOOTP_SERVER, DHCPV6_CLIENT, DHCPV6_SERVER
@@ -26,7 +25,7 @@ from mirrorplane.wire import ethernet, flow, ipv4, ipv6, transport, udp, vxlan
 from tests.engines.kernel import rig
 from tests.engines.kernel.btf import Span, Types
 
-PROGRAM = Path(object_file.__file__).parent / SOURCES
+PROGRAM = object_file.ENGINE / SOURCES
 
 STRUCTS: dict[str, np.dtype[Any]] = {
     "control": records.CONTROL,

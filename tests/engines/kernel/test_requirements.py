@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 
-from mirrorplane.engines.kernel import libbpf, requirements, steering
-from mirrorplane.engines.kernel.object import image
+from mirrorplane.engines.kernel import requirements
+from mirrorplane.engines.kernel.bpf import libbpf
+from mirrorplane.engines.kernel.bpf.object import image
+from mirrorplane.engines.kernel.host import steering
+from mirrorplane.engines.kernel.host.staging import devices_of
 from mirrorplane.engines.kernel.requirements import Requirement
-from mirrorplane.engines.kernel.staging import devices_of
 from mirrorplane.lab.network import Lab
-from tests.engines.kernel.test_libbpf import descriptors
+from tests.engines.kernel.bpf.test_libbpf import descriptors
 
 EXIT, LYING_EXIT = b"\x95" + bytes(7), b"\x95" + bytes(6) + b"\1"
 """struct bpf_insn: the end of a program, and one with a reserved field that is not zero."""
@@ -70,7 +72,7 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libbpf, "LIBRARY", "libnowhere.so.1")
     for module in requirements, libbpf:
         monkeypatch.setattr(module, "libbpf", libbpf.libbpf.__wrapped__)
-    monkeypatch.setattr("mirrorplane.engines.kernel.maps.libbpf", libbpf.libbpf)
+    monkeypatch.setattr("mirrorplane.engines.kernel.bpf.maps.libbpf", libbpf.libbpf)
     found = looked()
     assert "libnowhere.so.1 is not there" in found["libbpf"].found
     assert "apt install libbpf1" in found["libbpf"].remedy

@@ -67,8 +67,8 @@ class Mirror:
     def recording(self, said: dict[str, Any]) -> Iterator[Recorder]:
         """Mirror as *said*, record what leaves for the sensor meanwhile, and count from now on.
 
-        Not what arrives there: the far end of a lab's link has a queue for each CPU, in which packets overtake
-        one another, and are dropped.
+        Not what arrives there: the far end of a lab's link has a queue for each CPU, in which packets
+        overtake one another, and are dropped.
         """
         self.ask(lambda engine: engine.reload(configuration(said | self.settings)))
         while not all(way.startswith("by ") for way in self.ask(lambda engine: engine.targets()).values()):

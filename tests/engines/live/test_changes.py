@@ -12,6 +12,7 @@ from tests.engines.live.network import (
     SOON,
     Live,
     Network,
+    configuration,
     document,
     guest,
     numbers_in,
@@ -36,12 +37,13 @@ def address(host: Host, cidr: str, device: str = "eth0") -> None:
 
 
 @on_host
-def test_a_source_that_goes_away_is_mirrored_when_it_is_back(network: Network) -> None:
+def test_a_source_that_goes_away_may_be_reloaded_and_is_mirrored_when_it_is_back(network: Network) -> None:
     with network.mirroring(document()) as (engine, talk, _, sent):
         talk.guest_sends(range(10))
         network.unplug()
         until(engine, lambda: len(network.lines) == 1, SOON)
         assert numbers_in(sent) == list(range(10)), "what the ring still held"
+        engine.reload(configuration(document()))
         network.plug()
         until(engine, lambda: len(network.lines) == 2, SOON)
         talk.guest_sends(range(10, 20))

@@ -11,7 +11,6 @@ from mirrorplane.model import Configuration, ConfigurationError
 from mirrorplane.plan import Changes, PlanError
 from tests.engines.live.network import (
     EVERYTHING,
-    SOON,
     Engine,
     Network,
     configuration,
@@ -181,18 +180,6 @@ def test_a_reload_that_is_refused_changes_nothing(network: Network) -> None:
         talk.guest_receives(range(5, 10))
         until(engine, lambda: len(numbers_in(received)) >= 10)
         assert numbers_in(received) == list(range(10))
-
-
-@on_host
-def test_a_reload_may_name_a_source_that_is_away(network: Network) -> None:
-    with network.mirroring(document()) as (engine, talk, _, sent):
-        network.unplug()
-        until(engine, lambda: len(network.lines) == 1, SOON)
-        engine.reload(configuration(document()))
-        network.plug()
-        until(engine, lambda: len(network.lines) == 2, SOON)
-        talk.guest_sends(range(5))
-        until(engine, lambda: len(numbers_in(sent)) >= 5)
 
 
 @on_host

@@ -29,6 +29,7 @@ typedef __s64 s64;
 
 HELPER(void *, map_lookup_elem, void *map, const void *key);
 HELPER(u64, ktime_get_ns, void);
+HELPER(u64, ktime_get_coarse_ns, void); /* of the last tick: some ms old, and several times as fast */
 HELPER(u32, get_smp_processor_id, void);
 HELPER(long, skb_load_bytes, const struct __sk_buff *skb, u32 offset, void *to, u32 length);
 HELPER(long, skb_store_bytes, struct __sk_buff *skb, u32 offset, const void *from, u32 length, u64 flags);
@@ -38,6 +39,8 @@ HELPER(long, skb_change_tail, struct __sk_buff *skb, u32 length, u64 flags);
 HELPER(long, skb_adjust_room, struct __sk_buff *skb, s32 more, u32 mode, u64 flags);
 HELPER(long, skb_change_type, struct __sk_buff *skb, u32 type);
 HELPER(long, skb_vlan_pop, struct __sk_buff *skb);
+HELPER(long, set_hash, struct __sk_buff *skb, u32 hash);
+HELPER(void, set_hash_invalid, struct __sk_buff *skb);
 HELPER(s64, csum_diff, const void *from, u32 from_size, const void *to, u32 to_size, u32 seed);
 HELPER(long, clone_redirect, struct __sk_buff *skb, u32 ifindex, u64 flags);
 HELPER(long, redirect, u32 ifindex, u64 flags);

@@ -102,12 +102,12 @@ SECTION("tc") int gate_egress(struct __sk_buff *skb)
 /* On B: a segment, its checksum complete. */
 SECTION("tc") int gate_ingress(struct __sk_buff *skb)
 {
-	arrive(skb->mark, 1);
+	leave_staging(skb->mark);
 	return encapsulate(skb, skb->mark);
 }
 
-/* On a relay's other end: on the CPU that is to do the work, in the engine's namespace. What comes alone and needs
- * nothing of staging is sent at once; anything else follows its flow through staging. */
+/* On a relay's other end: on the CPU that is to do the work, in the engine's namespace. What needs nothing of staging
+ * is sent at once, unless others of its flow are in there. */
 SECTION("tc") int relay(struct __sk_buff *skb)
 {
 	u32 zero = 0, mark = skb->cb[1], port = mark & PORT_MASK;
@@ -120,11 +120,11 @@ SECTION("tc") int relay(struct __sk_buff *skb)
 	if (skb->cb[2] == WAKEFUL)
 		return stay_awake(skb, queue);
 	keep_awake(skb, queue);
-	if (!skb->gso_size && bucket->pending <= 1 && !has_unfinished_checksum(skb)) {
-		arrive(mark, 0);
+	if (!skb->gso_size && bucket->staged <= 0 && !has_unfinished_checksum(skb)) {
+		__sync_fetch_and_add(&queue->done, 1);
 		return encapsulate(skb, mark);
 	}
-	if (must_wait(skb, control, queue))
+	if (must_wait(skb, control, bucket, queue))
 		return redirect(skb->ifindex, BPF_F_INGRESS);
 	skb->mark = mark;
 	return redirect(control->staging, 0);

@@ -18,7 +18,7 @@ enum road {
 enum {
 	MAGIC = 0x4d49524f, /* in skb->cb[0]: the two words behind it are ours */
 	BULK = 100000000, /* ns: a flow that sent a super-packet this recently stays on its road */
-	FORGOTTEN = 1000000000, /* ns: copies that have been pending for longer were dropped on their way */
+	FORGOTTEN = 1000000000, /* ns: copies that have been staged for longer were dropped on their way */
 	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
 	WAKE = 30000, /* ns: a CPU that was brought a copy this recently is kept awake for the next */
 	MOST_TURNS = 64, /* that a super-packet waits for staging */
@@ -31,19 +31,17 @@ struct way_out {
 	u32 n_packets;
 };
 
-/* The road on which the flow's earlier copies still are, or which it keeps to; STRAIGHT if there is none. */
+/* The road on which the flow's earlier copies still may be; STRAIGHT if there is none. */
 INLINE enum road road_kept(struct bucket *bucket)
 {
-	u64 since;
+	s64 since; /* below 0 where another CPU was just faster */
 
 	if (bucket->by == STRAIGHT)
 		return STRAIGHT;
-	since = ktime_get_ns() - bucket->last;
-	if (bucket->pending > 0 && since < FORGOTTEN)
+	since = ktime_get_coarse_ns() - bucket->last;
+	if (bucket->by == RELAYED ? since < BULK : bucket->staged > 0 && since < FORGOTTEN)
 		return bucket->by;
-	if (bucket->by == RELAYED && since < BULK)
-		return RELAYED;
-	bucket->pending = 0;
+	bucket->staged = 0;
 	bucket->by = STRAIGHT;
 	return STRAIGHT;
 }
@@ -78,17 +76,20 @@ INLINE void choose_road(struct __sk_buff *skb, const struct control *control, co
 /* Whether a queue has no room; one that lost its copies, unseen by us, is taken for empty after a while. */
 INLINE int is_full(struct queue *queue, u32 limit, u32 n_packets)
 {
-	u64 waiting = queue->put - queue->done, now;
+	u64 now;
 
-	if ((s64)waiting <= 0 || waiting + n_packets <= limit)
+	if ((s64)(queue->put + n_packets - queue->seen) <= limit)
 		return 0;
-	now = ktime_get_ns();
-	if (queue->stalled_at != queue->done || !queue->stalled_since) {
-		queue->stalled_at = queue->done;
+	queue->seen = queue->done; /* looked at only now: that CPU writes it for each copy */
+	if ((s64)(queue->put + n_packets - queue->seen) <= limit || (s64)(queue->put - queue->seen) <= 0)
+		return 0;
+	now = ktime_get_coarse_ns();
+	if (queue->stalled_at != queue->seen || !queue->stalled_since) {
+		queue->stalled_at = queue->seen;
 		queue->stalled_since = now;
 	} else if (now - queue->stalled_since > STALLED) {
 		queue->stalled_since = 0;
-		queue->put = queue->done;
+		queue->put = queue->seen;
 		return 0;
 	}
 	return 1;
@@ -102,16 +103,17 @@ INLINE u32 limit_of(const struct control *control, enum road road)
 
 INLINE void join(struct bucket *bucket, struct queue *queue, enum road road, u32 n_packets)
 {
-	__sync_fetch_and_add(&bucket->pending, n_packets);
-	__sync_fetch_and_add(&queue->put, n_packets);
-	bucket->by = road;
-	bucket->last = ktime_get_ns();
-}
+	u64 now = ktime_get_coarse_ns();
 
-INLINE void leave(struct bucket *bucket, struct queue *queue, u32 n_packets)
-{
-	__sync_fetch_and_add(&bucket->pending, -n_packets);
-	__sync_fetch_and_add(&queue->done, n_packets);
+	__sync_fetch_and_add(&queue->put, n_packets);
+	if (road == STAGED) {
+		__sync_fetch_and_add(&bucket->staged, n_packets);
+		queue->staged += n_packets; /* only this CPU does */
+	}
+	if (bucket->by != road)
+		bucket->by = road;
+	if (bucket->last != now)
+		bucket->last = now;
 }
 
 /* The queue of the CPU that this runs on. */
@@ -122,8 +124,8 @@ INLINE struct queue *own_queue(void)
 	return map_lookup_elem(&queues, &cpu);
 }
 
-/* A copy has come through the queue of this CPU. */
-INLINE void arrive(u32 mark, int was_staged)
+/* A segment has come through staging. */
+INLINE void leave_staging(u32 mark)
 {
 	u32 port = mark & PORT_MASK;
 	struct bucket *bucket = map_lookup_elem(&buckets, &port);
@@ -131,8 +133,9 @@ INLINE void arrive(u32 mark, int was_staged)
 
 	if (!bucket || !queue)
 		return;
-	leave(bucket, queue, 1);
-	queue->staged -= was_staged;
+	__sync_fetch_and_add(&queue->done, 1);
+	queue->staged--;
+	__sync_fetch_and_add(&bucket->staged, -1);
 }
 
 /* Clone the packet to a device of ours; what the original carries is as before afterwards. */
@@ -140,6 +143,7 @@ INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road roa
 {
 	u32 old_mark = skb->mark, old0 = skb->cb[0], old1 = skb->cb[1], old2 = skb->cb[2];
 	u32 old3 = skb->cb[3], old4 = skb->cb[4];
+	int unhashed = road == RELAYED && !skb->hash;
 	long refused;
 
 	skb->mark = mark;
@@ -148,7 +152,11 @@ INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road roa
 	skb->cb[2] = road;
 	skb->cb[3] = n_packets;
 	skb->cb[4] = 0; /* turns that it has waited */
+	if (unhashed)
+		set_hash(skb, mark); /* or the kernel would dissect the packet, to find the one CPU that there is */
 	refused = clone_redirect(skb, ifindex, 0);
+	if (unhashed)
+		set_hash_invalid(skb);
 	skb->mark = old_mark;
 	skb->cb[0] = old0;
 	skb->cb[1] = old1;
@@ -171,13 +179,13 @@ ASIDE enum reason queue_up(struct __sk_buff *skb, const struct control *control,
 	if (is_full(queue, limit_of(control, out->road), n_packets))
 		return BACKLOG_FULL;
 	join(bucket, queue, out->road, n_packets);
-	if (out->road == STAGED)
-		queue->staged += n_packets;
 	refused = clone_to(skb, out->ifindex, mark, out->road, n_packets);
 	/* Of several segments the answer is the last one's: what staging drops is counted by its device. */
 	if (!refused || (refused > 0 && out->road == STAGED))
 		return MIRRORED;
-	leave(bucket, queue, n_packets);
+	__sync_fetch_and_add(&queue->done, n_packets);
+	if (out->road == STAGED)
+		__sync_fetch_and_add(&bucket->staged, -n_packets);
 	return refused > 0 ? BACKLOG_FULL : SEND_FAILED;
 }
 
@@ -203,12 +211,15 @@ INLINE enum reason dispatch(struct __sk_buff *skb, const struct control *control
  * super-packet counts as one of them. So only half of the queue is filled with segments, and who comes then goes
  * to the queue's end again, behind the segments and before whoever comes later: the order stays.
  */
-INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struct queue *queue)
+INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struct bucket *bucket,
+		     struct queue *queue)
 {
 	u32 n_packets = skb->cb[3];
 
 	if (queue->put - queue->done <= n_packets)
-		queue->staged = 0; /* nothing else is on its way, whatever was lost */
+		queue->staged = bucket->staged = 0; /* nothing else is on its way, whatever was lost */
+	if (skb->cb[4] == 0)
+		__sync_fetch_and_add(&bucket->staged, n_packets); /* from here on its flow has to follow it */
 	if (queue->staged <= 0 || queue->staged + n_packets <= control->room / 2 || skb->cb[4] >= MOST_TURNS) {
 		queue->staged += n_packets;
 		return 0;
@@ -224,22 +235,26 @@ INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struc
  */
 INLINE int stay_awake(struct __sk_buff *skb, struct queue *queue)
 {
-	if (ktime_get_ns() - queue->last < WAKE)
-		return redirect(skb->ifindex, BPF_F_INGRESS);
-	queue->awake = 0;
-	return TC_ACT_SHOT;
+	u64 now = ktime_get_ns();
+
+	if (skb->cb[3] != (u32)queue->wakeful)
+		return TC_ACT_SHOT; /* another one was sent after it, for it was thought lost */
+	queue->awake = now - queue->last < WAKE ? now : 0;
+	return queue->awake ? redirect(skb->ifindex, BPF_F_INGRESS) : TC_ACT_SHOT;
 }
 
 INLINE void keep_awake(struct __sk_buff *skb, struct queue *queue)
 {
 	u64 now = ktime_get_ns(), since = now - queue->last;
+	u32 n_packets = skb->cb[3];
 
 	queue->last = now;
-	if (since > FORGOTTEN)
-		queue->awake = 0; /* it was lost */
-	if (queue->awake || since > WAKE)
+	if (since > WAKE || (queue->awake && now - queue->awake < STALLED))
 		return;
+	queue->wakeful++;
 	skb->cb[2] = WAKEFUL;
-	queue->awake = !clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+	skb->cb[3] = queue->wakeful;
+	queue->awake = clone_redirect(skb, skb->ifindex, BPF_F_INGRESS) ? 0 : now;
 	skb->cb[2] = RELAYED;
+	skb->cb[3] = n_packets;
 }

@@ -92,22 +92,27 @@ struct tally {
 	u64 truncated_packets;
 };
 
-/* Copies of some flows that are on their way through a queue. */
+/* How the copies of some flows travel. */
 struct bucket {
-	s32 pending;
-	u32 by; /* which queue: an enum road */
-	u64 last; /* ns, when one was put there */
+	s32 staged; /* how many are in the staging pair, or wait for it on the CPU they were relayed to */
+	u32 by; /* which road: an enum road */
+	u64 last; /* ns, coarse, when one took it */
 };
 
-/* Copies on their way through one CPU's backlog. */
+/* Copies on their way through one CPU's backlog. The first half is for those who send there, the second for the
+ * CPU itself: what two CPUs write lies in different cache lines. */
 struct queue {
 	u64 put;
+	u64 seen; /* `done`, as a sender last looked */
+	u64 stalled_at; /* `done` when the queue was first found full ... */
+	u64 stalled_since; /* ... and when that was, ns, coarse */
+	u64 apart[4];
 	u64 done;
 	u64 last; /* ns, when a relay brought one */
-	u64 awake; /* whether a wakeful packet is in this queue */
-	s64 staged; /* segments of these that are in the staging pair now */
-	u64 stalled_at; /* `done` when the queue was first found full ... */
-	u64 stalled_since; /* ... and when that was, ns */
+	u64 awake; /* ns, when the wakeful packet was last seen; 0: there is none */
+	u64 wakeful; /* which one it is */
+	s64 staged; /* segments that are in the staging pair now */
+	u64 apart_again[3];
 };
 
 struct page {

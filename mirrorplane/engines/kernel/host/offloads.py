@@ -13,8 +13,8 @@ from errno import ENODEV, EOPNOTSUPP
 
 from pyroute2.ethtool.ioctl import EthtoolError, IoctlEthtool, NoSuchDevice, NotSupportedError
 
-from mirrorplane.engines.kernel.libbpf import RefusedError
-from mirrorplane.engines.kernel.refusals import asking
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.host.refusals import asking
 
 SENDING = re.compile(r"tx-(.*-?segmentation|gso-.*|udp-fragmentation|checksum-.*|scatter-gather.*|vlan-.*)")
 """What lets a sender leave work to its device: segments (`gso` is tx-generic-segmentation), checksums, the

@@ -6,9 +6,9 @@ from errno import EEXIST, EINVAL, ENOENT
 import numpy as np
 import pytest
 
-from mirrorplane.engines.kernel.libbpf import ENOTSUPP, KernelError, RefusedError, libbpf, possible_cpus
-from mirrorplane.engines.kernel.maps import BPF_F_INNER_MAP, BPF_F_NO_PREALLOC, BPF_NOEXIST, Kind, Map
-from tests.engines.kernel.test_libbpf import descriptors
+from mirrorplane.engines.kernel.bpf.libbpf import ENOTSUPP, KernelError, RefusedError, libbpf, possible_cpus
+from mirrorplane.engines.kernel.bpf.maps import BPF_F_INNER_MAP, BPF_F_NO_PREALLOC, BPF_NOEXIST, Kind, Map
+from tests.engines.kernel.bpf.test_libbpf import descriptors
 
 pytestmark = pytest.mark.usefixtures("bpf")
 

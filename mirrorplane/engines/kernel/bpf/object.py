@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mirrorplane.engines.kernel.libbpf import (
+from mirrorplane.engines.kernel.bpf.libbpf import (
     KernelError,
     OpenOptions,
     RefusedError,
@@ -22,9 +22,12 @@ from mirrorplane.engines.kernel.libbpf import (
     reason,
     said,
 )
-from mirrorplane.engines.kernel.maps import Map
-from mirrorplane.engines.kernel.programs import Program
-from mirrorplane.engines.kernel.sources import OBJECT, SOURCES, stamp
+from mirrorplane.engines.kernel.bpf.maps import Map
+from mirrorplane.engines.kernel.bpf.programs import Program
+from mirrorplane.engines.kernel.bpf.sources import OBJECT, SOURCES, stamp
+
+ENGINE = Path(__file__).parent.parent
+"""Where the sources and the object lie."""
 
 LOG_SIZE = 1 << 24
 """Bytes for the verifier's log, taken only as far as they are written. Before Linux 6.4 a log that does not
@@ -53,12 +56,12 @@ class _Variable(Structure):
 def build() -> str:
     """Return what tells these programs from those of another version. Raises KernelError without sources."""
     try:
-        return stamp(Path(__file__).parent / SOURCES, sys.byteorder)
+        return stamp(ENGINE / SOURCES, sys.byteorder)
     except OSError as error:
         raise KernelError(f"the eBPF sources are not there: reinstall mirrorplane ({_why(error)})") from None
 
 
-def image(folder: Path = Path(__file__).parent) -> bytes:
+def image(folder: Path = ENGINE) -> bytes:
     """Return the object file in *folder*, the engine's.
 
     Raises KernelError where it is missing or not of the C sources beside it.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mirrorplane.engines.kernel import libbpf
-from mirrorplane.engines.kernel.libbpf import LibbpfError, RefusedError
-from mirrorplane.engines.kernel.maps import Kind, Map
+from mirrorplane.engines.kernel.bpf import libbpf
+from mirrorplane.engines.kernel.bpf.libbpf import LibbpfError, RefusedError
+from mirrorplane.engines.kernel.bpf.maps import Kind, Map
 
 
 def descriptors() -> int:
@@ -28,7 +28,7 @@ def bpffs(bpf: None, tmp_path: Path) -> Iterator[Path]:
 
 def test_import_does_not_load() -> None:
     program = (
-        "import mirrorplane.engines.kernel.object, pathlib;"
+        "import mirrorplane.engines.kernel.bpf.object, pathlib;"
         "print('libbpf' in pathlib.Path('/proc/self/maps').read_text())"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from ctypes import (
 )
 from typing import NamedTuple, Self
 
-from mirrorplane.engines.kernel.libbpf import (
+from mirrorplane.engines.kernel.bpf.libbpf import (
     Descriptor,
     RunOptions,
     check,
@@ -25,7 +25,7 @@ from mirrorplane.engines.kernel.libbpf import (
     pinned,
     read_information,
 )
-from mirrorplane.engines.kernel.maps import NAME
+from mirrorplane.engines.kernel.bpf.maps import NAME
 
 ROOM = 4096
 """Bytes that a frame may grow by in a test run."""

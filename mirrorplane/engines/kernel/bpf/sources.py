@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 SOURCES = "program"
-"""The folder of the sources, beside this file."""
+"""The folder of the sources, in the engine's."""
 
 OBJECT = "program.o"
-"""What is made of them, beside this file."""
+"""What is made of them, in the engine's folder."""
 
 
 def stamp(folder: Path, byteorder: str) -> str:

@@ -16,9 +16,9 @@ import pytest
 from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import LIBC
-from mirrorplane.engines.kernel import hooks
-from mirrorplane.engines.kernel.hooks import Direction, Filter, filter_name
-from mirrorplane.engines.kernel.libbpf import RefusedError
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.host import hooks
+from mirrorplane.engines.kernel.host.hooks import Direction, Filter, filter_name
 from mirrorplane.lab.network import End, Host, Lab
 
 TAG, OTHER = "0123abcd", "fedc9876"

@@ -31,10 +31,10 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from mirrorplane.capture.device import IFF_UP, inside, namespace_path
 from mirrorplane.capture.source import CaptureError
-from mirrorplane.engines.kernel.libbpf import RefusedError
-from mirrorplane.engines.kernel.offloads import RECEIVING, SENDING, switch_off
-from mirrorplane.engines.kernel.refusals import asking, refused
-from mirrorplane.engines.kernel.steering import steer
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.host.offloads import RECEIVING, SENDING, switch_off
+from mirrorplane.engines.kernel.host.refusals import asking, refused
+from mirrorplane.engines.kernel.host.steering import steer
 
 NAME = re.compile(r"mp-([0-9a-f]{8})-(?:s|\d{1,2})[ab]")
 ALIAS = "mirrorplane "

@@ -23,7 +23,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink import nlmsg_base
 from pyroute2.netlink.exceptions import NetlinkError
 
-from mirrorplane.engines.kernel.refusals import refused
+from mirrorplane.engines.kernel.host.refusals import refused
 
 Direction = Literal["ingress", "egress"]
 

@@ -9,13 +9,13 @@ from shutil import copy, copytree
 
 import pytest
 
-from mirrorplane.engines.kernel import object as object_file
-from mirrorplane.engines.kernel.libbpf import KernelError, RefusedError
-from mirrorplane.engines.kernel.object import Object, image
-from mirrorplane.engines.kernel.programs import Program
-from mirrorplane.engines.kernel.sources import OBJECT, SOURCES
+from mirrorplane.engines.kernel.bpf import object as object_file
+from mirrorplane.engines.kernel.bpf.libbpf import KernelError, RefusedError
+from mirrorplane.engines.kernel.bpf.object import Object, image
+from mirrorplane.engines.kernel.bpf.programs import Program
+from mirrorplane.engines.kernel.bpf.sources import OBJECT, SOURCES
+from tests.engines.kernel.bpf.test_libbpf import descriptors
 from tests.engines.kernel.btf import Types, section
-from tests.engines.kernel.test_libbpf import descriptors
 
 PROGRAM = "tap_ingress"
 TC_ACT_UNSPEC = -1
@@ -38,7 +38,7 @@ def break_program(content: bytes) -> bytes:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    folder = Path(object_file.__file__).parent
+    folder = object_file.ENGINE
     copytree(folder / SOURCES, tmp_path / SOURCES)
     copy(folder / OBJECT, tmp_path / OBJECT)
     return tmp_path
@@ -195,7 +195,7 @@ def test_run(bpf: None) -> None:
 def test_without_privileges() -> None:
     program = (
         "import os\n"
-        "from mirrorplane.engines.kernel.object import Object, image, KernelError\n"
+        "from mirrorplane.engines.kernel.bpf.object import Object, image, KernelError\n"
         "content = image()  # read while its folder may be\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: Object(content).load()\n"

@@ -15,8 +15,8 @@ from ctypes import c_int, c_uint, get_errno
 from errno import EINVAL, ENOENT
 
 from mirrorplane.capture.device import LIBC
-from mirrorplane.engines.kernel.libbpf import RefusedError
-from mirrorplane.engines.kernel.refusals import asking
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.host.refusals import asking
 
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432
 """include/uapi/asm-generic/unistd.h, the same on x86 and Arm; glibc has functions for them since 2.36."""

@@ -9,7 +9,7 @@ from os import strerror
 
 from pyroute2.netlink.exceptions import NetlinkError
 
-from mirrorplane.engines.kernel.libbpf import RefusedError
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 from pyroute2 import Ethtool, IPRoute
 
-from mirrorplane.engines.kernel import staging
-from mirrorplane.engines.kernel.libbpf import RefusedError
-from mirrorplane.engines.kernel.staging import Pair
-from mirrorplane.engines.kernel.steering import mask
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.engines.kernel.host import staging
+from mirrorplane.engines.kernel.host.staging import Pair
+from mirrorplane.engines.kernel.host.steering import mask
 from mirrorplane.lab.network import Host, Lab
 from mirrorplane.lab.recorder import Recorder
 

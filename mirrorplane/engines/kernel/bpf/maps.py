@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mirrorplane.engines.kernel.libbpf import (
+from mirrorplane.engines.kernel.bpf.libbpf import (
     ENOTSUPP,
     BatchOptions,
     Descriptor,

@@ -1,0 +1,1 @@
+"""Loading programs, reading and writing maps."""

@@ -1,0 +1,1 @@
+"""Our devices and filters on the host."""
