@@ -21,7 +21,7 @@ enum {
 	FORGOTTEN = 1000000000, /* ns: copies that have been staged for longer were dropped on their way */
 	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
 	WAKE = 30000, /* ns: a CPU that was brought a copy this recently is kept awake for the next */
-	MOST_TURNS = 64, /* that a super-packet waits for staging */
+	MOST_TURNS = 256, /* that a super-packet waits for staging */
 };
 
 struct way_out {
@@ -208,8 +208,8 @@ INLINE enum reason dispatch(struct __sk_buff *skb, const struct control *control
 /*
  * Whether a relayed super-packet has to let others go first. Its segments meet in the kernel's queue of this CPU
  * with those before it, and with what a sensor on this host is sent; the queue takes as many packets, but a
- * super-packet counts as one of them. So only half of the queue is filled with segments, and who comes then goes
- * to the queue's end again, behind the segments and before whoever comes later: the order stays.
+ * super-packet counts as one of them. So only a quarter of the queue is filled with segments, and who comes then
+ * goes to the queue's end again, behind the segments and before whoever comes later: the order stays.
  */
 INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struct bucket *bucket,
 		     struct queue *queue)
@@ -220,7 +220,7 @@ INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struc
 		queue->staged = bucket->staged = 0; /* nothing else is on its way, whatever was lost */
 	if (skb->cb[4] == 0)
 		__sync_fetch_and_add(&bucket->staged, n_packets); /* from here on its flow has to follow it */
-	if (queue->staged <= 0 || queue->staged + n_packets <= control->room / 2 || skb->cb[4] >= MOST_TURNS) {
+	if (queue->staged <= 0 || queue->staged + n_packets <= control->room / 4 || skb->cb[4] >= MOST_TURNS) {
 		queue->staged += n_packets;
 		return 0;
 	}
