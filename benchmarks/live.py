@@ -14,7 +14,18 @@ from typing import Any
 from benchmarks import measure, tables
 from benchmarks.lab import network
 from benchmarks.load import IPERF
-from benchmarks.mirrors import ENGINES, HANDED_OVER, INLINE, MIRRORS, NFT, NONE, TC, USERSPACE, why_not
+from benchmarks.mirrors import (
+    ALL_OVER,
+    ENGINES,
+    HANDED_OVER,
+    INLINE,
+    MIRRORS,
+    NFT,
+    NONE,
+    TC,
+    USERSPACE,
+    why_not,
+)
 from benchmarks.sample import COUNTED, FULL, HALF, SIZES, Bench, Case, Options, Sample, bench
 from benchmarks.tables import Round
 from mirrorplane.engines.kernel import requirements
@@ -32,7 +43,7 @@ def floods(lengths: tuple[int, ...]) -> list[Case]:
         for choice in (
             *((mirror, 0, 0) for mirror in (NONE, TC, NFT)),
             *((INLINE, length, rules) for length in lengths for rules in RULES),
-            (HANDED_OVER, *PLAIN),
+            (ALL_OVER, *PLAIN),
             *((USERSPACE, length, RULES[0]) for length in lengths),
         )
     ]
@@ -40,7 +51,9 @@ def floods(lengths: tuple[int, ...]) -> list[Case]:
 
 def of_everyone(load: str) -> list[Case]:
     """Return the cases of a load that is not varied."""
-    return [Case(load, mirror, *(PLAIN if mirror in ENGINES else ())) for mirror in MIRRORS]
+    return [
+        Case(load, mirror, *(PLAIN if mirror in ENGINES else ())) for mirror in MIRRORS if mirror != ALL_OVER
+    ]
 
 
 def compare(options: Options, into: Path | None) -> None:
@@ -82,7 +95,7 @@ def _possible(on: Bench, options: Options) -> tuple[list[Case], list[Case]]:
 
 
 def _is_there(on: Bench, mirror: str) -> bool:
-    one_cpu = mirror == HANDED_OVER and on.sender == on.other
+    one_cpu = mirror in (HANDED_OVER, ALL_OVER) and on.sender == on.other
     why = "there is one CPU" if one_cpu else why_not(mirror, on.network, on.other)
     if why is not None:
         print(f"left out: {mirror} ({why})")

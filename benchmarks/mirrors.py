@@ -3,8 +3,8 @@
 Owns how each is put to work and taken away again. Must not know loads, or what is measured.
 
 * `none`: what the others are compared with.
-* `kernel inline`, `kernel handed over`, `userspace`: `mirrorplane run`, as a user starts it. Handed over are
-  super-packets, by default (`hand_over_from`); single packets are handled inline all the same.
+* `kernel inline`, `kernel handed over`, `kernel all over`, `userspace`: `mirrorplane run`, as a user starts
+  it. Handed over are super-packets, by default (`hand_over_from`); all over: single packets too.
 * `tc`: clsact, u32 and mirred into a VXLAN device, on ingress and egress.
 * `nft`: `dup to` the same VXLAN device, in the netdev family's ingress and egress hooks.
 
@@ -42,16 +42,17 @@ LONGEST_END = 10.0
 NETWORK, PORTS = 10 << 24 | 1 << 16, (1024, 65535)
 """10.1.0.0/24, where guest and host are, and the ports that they use towards one another."""
 
-NONE, INLINE, HANDED_OVER, USERSPACE, TC, NFT = (
+NONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT = (
     "none",
     "kernel inline",
     "kernel handed over",
+    "kernel all over",
     "userspace",
     "tc",
     "nft",
 )
-ENGINES = {INLINE: "kernel", HANDED_OVER: "kernel", USERSPACE: "userspace"}
-MIRRORS = (NONE, INLINE, HANDED_OVER, USERSPACE, TC, NFT)
+ENGINES = {INLINE: "kernel", HANDED_OVER: "kernel", ALL_OVER: "kernel", USERSPACE: "userspace"}
+MIRRORS = (NONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT)
 
 
 class Wanted(NamedTuple):
@@ -72,9 +73,13 @@ class Account:
 def configuration(mirror: str, wanted: Wanted, cpu: int) -> str:
     """Return an engine's configuration; the last rule decides. *cpu* is what is handed over to."""
     by = [*rules(wanted.rules - 1), Rule(True, wanted.protocol, NETWORK, PORTS)]
-    cpus = {INLINE: "inline", HANDED_OVER: f"[{cpu}]"}
+    kernel = {
+        INLINE: "cpus: inline",
+        HANDED_OVER: f"cpus: [{cpu}]",
+        ALL_OVER: f"cpus: [{cpu}], hand_over_from: 1",
+    }
     lines = [
-        *([f"kernel: {{cpus: {cpus[mirror]}}}"] if mirror in cpus else []),
+        *([f"kernel: {{{kernel[mirror]}}}"] if mirror in kernel else []),
         "interfaces:",
         f"  eni-guest: {{device: {SOURCE}, side: host, addresses: [{GUEST}]}}",
         f"  eni-sensor: {{addresses: [{SENSOR}]}}",
