@@ -152,9 +152,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [c_int, c_void_p, c_void_p, POINTER(c_uint32), POINTER(BatchOptions)],
     ),
     "bpf_map_update_elem": (c_int, [c_int, c_void_p, c_void_p, c_uint64]),
-    "bpf_obj_get": (c_int, [c_char_p]),
     "bpf_obj_get_info_by_fd": (c_int, [c_int, c_void_p, POINTER(c_uint32)]),
-    "bpf_obj_pin": (c_int, [c_int, c_char_p]),
     "bpf_object__btf": (c_void_p, [c_void_p]),
     "bpf_object__close": (None, [c_void_p]),
     "bpf_object__find_map_by_name": (c_void_p, [c_void_p, c_char_p]),
@@ -272,23 +270,11 @@ class Descriptor:
     ) -> None:
         self.close()
 
-    def pin(self, path: os.PathLike[str]) -> None:
-        """Keep it in a BPF file system at *path*, also when this process ends, until that file is removed.
-
-        Raises RefusedError.
-        """
-        check(libbpf().bpf_obj_pin(self.fd, os.fsencode(path)), f"pinning {os.fspath(path)}")
-
     def close(self) -> None:
         """Give the descriptor back. Further calls do nothing."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-
-
-def pinned(path: os.PathLike[str]) -> int:
-    """Return a descriptor of what is pinned at *path*. Raises RefusedError."""
-    return check(libbpf().bpf_obj_get(os.fsencode(path)), os.fspath(path))
 
 
 def read_information(fd: int, into: Structure) -> None:

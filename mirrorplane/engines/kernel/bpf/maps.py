@@ -3,7 +3,6 @@
 Owns access to one map. Must not know what any map is for.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from ctypes import Structure, byref, c_char, c_uint32, create_string_buffer, sizeof
@@ -22,7 +21,6 @@ from mirrorplane.engines.kernel.bpf.libbpf import (
     MapOptions,
     check,
     libbpf,
-    pinned,
     possible_cpus,
     read_information,
 )
@@ -125,11 +123,6 @@ class Map(Descriptor):
     def by_id(cls, number: int) -> Self:
         """Return the map that the kernel has under that id. Raises RefusedError: ENOENT where it has none."""
         return cls(check(libbpf().bpf_map_get_fd_by_id(number), f"map with id {number}"))
-
-    @classmethod
-    def pinned(cls, path: os.PathLike[str]) -> Self:
-        """Return the map that is pinned at *path*. Raises RefusedError."""
-        return cls(pinned(path))
 
     def update(self, key: bytes, value: "bytes | Map", flags: int = BPF_ANY) -> None:
         """Write one value; into a map of maps, a map. Raises RefusedError."""

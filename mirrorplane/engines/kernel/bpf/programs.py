@@ -3,7 +3,6 @@
 Owns what is asked of one program. Must not know what any program does, or how it is attached.
 """
 
-import os
 from ctypes import (
     Structure,
     addressof,
@@ -22,7 +21,6 @@ from mirrorplane.engines.kernel.bpf.libbpf import (
     RunOptions,
     check,
     libbpf,
-    pinned,
     read_information,
 )
 from mirrorplane.engines.kernel.bpf.maps import NAME
@@ -74,11 +72,6 @@ class Program(Descriptor):
     def by_id(cls, number: int) -> Self:
         """Return the program that the kernel has under that id. Raises RefusedError: ENOENT where none is."""
         return cls(check(libbpf().bpf_prog_get_fd_by_id(number), f"program with id {number}"))
-
-    @classmethod
-    def pinned(cls, path: os.PathLike[str]) -> Self:
-        """Return the program that is pinned at *path*. Raises RefusedError."""
-        return cls(pinned(path))
 
     def info(self) -> ProgramInfo:
         """Return what it is. Raises RefusedError where this is no program's descriptor."""

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from errno import ENOENT, EPERM
 from pathlib import Path
 
@@ -10,20 +9,10 @@ import pytest
 
 from mirrorplane.engines.kernel.bpf import libbpf
 from mirrorplane.engines.kernel.bpf.libbpf import LibbpfError, RefusedError
-from mirrorplane.engines.kernel.bpf.maps import Kind, Map
 
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-@pytest.fixture
-def bpffs(bpf: None, tmp_path: Path) -> Iterator[Path]:
-    mounted = subprocess.run(["mount", "-t", "bpf", "bpf", tmp_path], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no BPF file system: {mounted.stderr.decode().strip()}")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_import_does_not_load() -> None:
@@ -64,22 +53,3 @@ def test_possible_cpus() -> None:
     ranges = Path("/sys/devices/system/cpu/possible").read_text().strip().split(",")
     ends = [[int(end) for end in each.split("-")] for each in ranges]
     assert libbpf.possible_cpus() == sum(each[-1] - each[0] + 1 for each in ends)
-
-
-def test_pin(bpffs: Path) -> None:
-    before = descriptors()
-    with Map.create(Kind.ARRAY, "mp_pinned", 4, 8, 3) as made:
-        made.update(bytes(4), b"12345678")
-        made.pin(bpffs / "here")
-    with Map.pinned(bpffs / "here") as found:
-        assert found.info.id == made.info.id
-        assert found.lookup(bytes(4)) == b"12345678"
-    (bpffs / "here").unlink()
-    with pytest.raises(RefusedError, match="here: No such file"):
-        Map.pinned(bpffs / "here")
-    assert descriptors() == before
-
-
-def test_pin_elsewhere(bpf: None, tmp_path: Path) -> None:
-    with Map.create(Kind.ARRAY, "mp_pinned", 4, 8, 3) as made, pytest.raises(RefusedError, match="pinning"):
-        made.pin(tmp_path / "here")
