@@ -1,8 +1,9 @@
 """What a live engine is to those who run one.
 
-Owns the interface that all live engines have. Must not know any of them.
+Owns the interface that all live engines have, and the course of a run. Must not know any of them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -11,6 +12,12 @@ from mirrorplane.capture.device import Side
 from mirrorplane.engines.report import Report
 from mirrorplane.model import Configuration
 from mirrorplane.plan import Changes
+
+IDLE = 0.1
+"""Seconds that `run` waits for packets or news before it looks whether to stop."""
+
+SETTLE = 0.2
+"""Seconds that `run` gives neighbours to answer before it is ready."""
 
 
 class Live(Protocol):
@@ -48,3 +55,33 @@ class Live(Protocol):
 
     def close(self) -> None:
         """Take down what is to be taken down."""
+
+
+class Rounds(ABC):
+    """The run of an engine, round by round."""
+
+    @abstractmethod
+    def poll(self, timeout: float) -> int:
+        """Do a round, waiting for something to do up to *timeout* seconds; return the packets mirrored."""
+
+    @abstractmethod
+    def settle(self, seconds: float) -> None:
+        """Give the targets' neighbours at most so many seconds to answer, and send by what they said."""
+
+    def run(
+        self,
+        stopped: Callable[[], bool],
+        ready: Callable[[], None] | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> None:
+        """Mirror until *stopped* says so, asked after each round, some ten times a second at least.
+
+        Call *ready* when all sources are mirrored, unless stopped by then, and *between* after rounds.
+        """
+        self.settle(SETTLE)
+        if ready is not None and not stopped():
+            ready()
+        while not stopped():
+            self.poll(IDLE)
+            if between is not None:
+                between()

@@ -23,6 +23,7 @@ from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.kernel.relays import Relays, dropped
 from mirrorplane.engines.kernel.tables import Switchboard, check_size
 from mirrorplane.engines.kernel.taps import State, Taps
+from mirrorplane.engines.live import Rounds
 from mirrorplane.engines.report import Report
 from mirrorplane.engines.sources import as_found, compile_live, side, sources
 from mirrorplane.engines.targets import Say
@@ -31,25 +32,19 @@ from mirrorplane.model import Configuration, Interface
 from mirrorplane.plan import Changes, Plan, PlanError, compile_plan, diff
 from mirrorplane.plan.tables import Templates
 
-IDLE = 0.1
-"""Seconds that `run` waits for news before it looks whether to stop."""
-
-SETTLE = 0.2
-"""Seconds that `run` gives neighbours to answer before it is ready."""
-
 LOOK_EVERY = 1.0
 """Seconds between two looks whether the sources are there, and tapped, and our own devices."""
 
 LOOK_FACTOR = 20
 """... and so many times as long as the look took: on a host with hundreds of sources that counts."""
 
-LAST_COPIES = 0.5
-"""Seconds that copies may take to leave after the last packet was tapped."""
+LAST_COPIES, LOOK_FOR_COPIES = 0.5, 0.01
+"""Seconds that copies may take to leave after the last packet was tapped, and between two looks for them."""
 
 MILLISECONDS = 1000
 
 
-class Kernel:
+class Kernel(Rounds):
     """The kernel engine: mirrors from its making until `close`, whether or not it is polled.
 
     It belongs to the thread that makes it, and mirrored packets leave by that thread's network namespace.
@@ -181,24 +176,10 @@ class Kernel:
             outcome = error
         tell(outcome)
 
-    def run(
-        self,
-        stopped: Callable[[], bool],
-        ready: Callable[[], None] | None = None,
-        between: Callable[[], None] | None = None,
-    ) -> None:
-        """Keep ways and sources up to date until *stopped* says so, asked ten times a second at least.
-
-        Call *ready* when all sources are mirrored, unless stopped by then, and *between* after rounds.
-        """
-        self._ways.settle(SETTLE)
+    def settle(self, seconds: float) -> None:
+        """Look every target up, and again, at most so many seconds, until each is reached."""
+        self._ways.settle(seconds)
         self._redirect()
-        if ready is not None and not stopped():
-            ready()
-        while not stopped():
-            self.poll(IDLE)
-            if between is not None:
-                between()
 
     def poll(self, timeout: float) -> int:
         """Wait up to *timeout* seconds for what changes the ways or sources, and follow it.
@@ -258,7 +239,7 @@ class Kernel:
         while time.monotonic() < end:
             if accounts.waiting(self._loaded.maps, self._register, self._lost()) <= 0:
                 return
-            time.sleep(IDLE / 10)
+            time.sleep(LOOK_FOR_COPIES)
 
     def _find(self, interfaces: Mapping[str, Interface]) -> tuple[dict[str, Device], set[str]]:
         """Return the devices of *interfaces*, and which of those that were sources before are away.

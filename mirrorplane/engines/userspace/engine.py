@@ -4,13 +4,13 @@ Owns the order of a round and what a reload keeps. Must not know rings, routes o
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from select import POLLIN, poll
 from typing import Self
 
 from mirrorplane.capture.afpacket import BLOCKS
 from mirrorplane.capture.device import Device, Side
+from mirrorplane.engines.live import Rounds
 from mirrorplane.engines.pipeline import Pipeline
 from mirrorplane.engines.report import Report
 from mirrorplane.engines.sources import as_found, side
@@ -28,19 +28,13 @@ from mirrorplane.engines.userspace.uplinks import Uplinks
 from mirrorplane.model import Configuration
 from mirrorplane.plan import Changes, compile_plan, diff
 
-IDLE = 0.1
-"""Seconds that `run` waits for packets before it looks whether to stop."""
-
-SETTLE = 0.2
-"""Seconds that `run` gives neighbours to answer before it is ready."""
-
 MILLISECONDS = 1000
 
 LAST_BATCHES = 2 * BLOCKS
 """Batches that a ring holds at most: a block of the smallest packets is two."""
 
 
-class Userspace:
+class Userspace(Rounds):
     """The userspace engine: mirrors whenever `poll` is called, from its making until `close`.
 
     It belongs to the thread that makes it, and mirrored packets leave by that thread's network namespace.
@@ -100,24 +94,10 @@ class Userspace:
         else:
             self._preparation = Preparation(read, self._taps, tell)
 
-    def run(
-        self,
-        stopped: Callable[[], bool],
-        ready: Callable[[], None] | None = None,
-        between: Callable[[], None] | None = None,
-    ) -> None:
-        """Mirror until *stopped* says so, asked after each round, some ten times a second at least.
-
-        Call *ready* when all sources are mirrored, unless stopped by then, and *between* after rounds.
-        """
-        self._uplinks.settle(SETTLE)
+    def settle(self, seconds: float) -> None:
+        """Look every target up, and again, at most so many seconds, until each is reached."""
+        self._uplinks.settle(seconds)
         self._connect()
-        if ready is not None and not stopped():
-            ready()
-        while not stopped():
-            self.poll(IDLE)
-            if between is not None:
-                between()
 
     def poll(self, timeout: float) -> int:
         """Mirror a batch of each source, or wait for one up to *timeout* seconds; return its packets."""
