@@ -27,6 +27,12 @@ class Frames(NamedTuple):
     `source` is the index of the source ENI in the plan; `offset` and `length` say where in the capture's
     bytes the frame lies and how much of it is there; `wire_length` what it measured on the wire; `time` is
     in nanoseconds since the epoch; `direction` is UNKNOWN where the capture cannot tell.
+
+    The rest says what a live frame still lacks of its wire form; captures of files leave it zero. The
+    payload of a *super-packet*, whose transport protocol is `super_packet`, is still to be cut into wire
+    packets of `segment_size` bytes each; 0: the frame is one wire packet. The transport checksum is still to
+    be summed over the frame's bytes from `unfinished` on and to be written at `checksum_at`, which holds
+    the pseudo-header's sum; 0: it is finished.
     """
 
     count: I64  # type: ignore[assignment]  # hides tuple.count, which nothing calls
@@ -36,6 +42,10 @@ class Frames(NamedTuple):
     wire_length: I32
     time: I64
     direction: U8
+    super_packet: U8
+    segment_size: I32
+    unfinished: I32
+    checksum_at: I32
 
 
 class Packets(NamedTuple):
@@ -45,7 +55,9 @@ class Packets(NamedTuple):
     yet; `l2_length` counts the bytes before the IP header, `l3_length` those from it on that are there and
     belong to the packet; `version` is 4, 6, or 0 for what is mirrored without a rule; `protocol` is
     `ipv6.UNKNOWN_PROTOCOL` where no rule can know it; ports are NO_PORT where the packet has none; `flow` is
-    the symmetric flow hash.
+    the symmetric flow hash. Of a live capture's frames only: `segments`, at least 1, are the wire packets
+    that each stands for, and `transport` counts the bytes before a super-packet's transport header, 0 where
+    there is none to be known.
     """
 
     reason: U8
@@ -57,19 +69,24 @@ class Packets(NamedTuple):
     source_port: I32
     destination_port: I32
     flow: U64
+    transport: I32
+    segments: I32
 
 
 class Copies(NamedTuple):
-    """What `select` chose: one row a packet to be mirrored, in the order of its frames.
+    """What will be mirrored, in the order of its frames: as `select` chose it, then one row a wire packet.
 
-    `frame` is its row in `Frames`; `template` the row of its header template in the plan; `kept` how many
-    inner bytes are sent; `length` the whole outer frame, Ethernet included; `offset` where the forward room
-    wants it.
+    `frame` is its row in `Frames`; `template` the row of its header template in the plan; `payload` where in
+    a super-packet's frame this wire packet's payload begins, 0 for a frame that is mirrored as it is;
+    `whole` the wire packet's bytes, layer 2 included; `kept` how many of them are sent; `length` the whole
+    outer frame, Ethernet included; `offset` where the forward room wants it.
     """
 
     count: I64  # type: ignore[assignment]  # hides tuple.count, which nothing calls
     frame: I32
     template: I32
+    payload: I32
+    whole: I32
     kept: I32
     length: I32
     offset: I64

@@ -35,6 +35,7 @@ class Reason(IntEnum):
     RING_FULL = 12
     BACKLOG_FULL = 13
     SEND_FAILED = 14
+    UNSEGMENTED = 15
 
 
 @unique

@@ -15,13 +15,20 @@ _MICROSECOND = 1_000
 
 
 class Packet(NamedTuple):
-    """A packet as a capture sees it; `time` is in nanoseconds, `wire_length` None if nothing was cut."""
+    """A packet as a capture sees it; `time` is in nanoseconds, `wire_length` None if nothing was cut.
+
+    The last four are those of `Frames`, as a live capture sets them.
+    """
 
     data: bytes
     source: int = 0
     time: int = 0
     direction: int = UNKNOWN
     wire_length: int | None = None
+    super_packet: int = 0
+    segment_size: int = 0
+    unfinished: int = 0
+    checksum_at: int = 0
 
 
 class MemorySource:
@@ -29,7 +36,7 @@ class MemorySource:
 
     def __init__(self, packets: Iterable[Packet]) -> None:
         listed = list(packets)
-        self.data = np.frombuffer(b"".join(packet.data for packet in listed), np.uint8)
+        self.data = np.frombuffer(bytearray().join(packet.data for packet in listed), np.uint8)
         lengths = np.array([len(packet.data) for packet in listed], np.int32)
         wire = (len(packet.data) if packet.wire_length is None else packet.wire_length for packet in listed)
         self._rows = Frames(
@@ -40,6 +47,10 @@ class MemorySource:
             wire_length=np.fromiter(wire, np.int32),
             time=np.array([packet.time for packet in listed], np.int64),
             direction=np.array([packet.direction for packet in listed], np.uint8),
+            super_packet=np.array([packet.super_packet for packet in listed], np.uint8),
+            segment_size=np.array([packet.segment_size for packet in listed], np.int32),
+            unfinished=np.array([packet.unfinished for packet in listed], np.int32),
+            checksum_at=np.array([packet.checksum_at for packet in listed], np.int32),
         )
         self._next = 0
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mirrorplane import batch
 from mirrorplane.batch import ROWS, Frames
 from mirrorplane.capture.recording import Recording
 from mirrorplane.capture.source import CaptureError
@@ -77,7 +78,7 @@ class MergedSource:
     def _rows_of(self, index: int) -> Frames:
         """Return the part of the heads that recording *index* fills."""
         heads, rows = self._heads, slice(index * ROWS, (index + 1) * ROWS)
-        return Frames(
+        return batch.frames()._replace(
             count=heads.filled[index : index + 1],
             source=heads.source[rows],
             offset=heads.offset[rows],

@@ -24,7 +24,6 @@ class Outlet(NamedTuple):
 
     sink: Sink
     copies: Copies
-    share: Bound | None
     encapsulate: Bound
     lose: Bound
     retract: Bound
@@ -36,6 +35,9 @@ class Pipeline:
     *templates* are the plan's routes as the engine has resolved them, and *outlets* gives, for each
     template, the index of its sink. Both may change between batches, and so may *counters*' contents; the
     arrays themselves may not.
+
+    With *offloads* what the frames of a live capture lack is made up for: checksums are finished, and
+    super-packets become wire packets. These may be many more than a batch has rows: they leave part by part.
     """
 
     def __init__(
@@ -46,33 +48,53 @@ class Pipeline:
         sinks: Sequence[Sink],
         outlets: I32,
         counters: Counters,
+        *,
+        offloads: bool = False,
     ) -> None:
         self.frames = batch.frames()
         self._source, self._templates, self._counters = source, templates, counters
         self._packets = batch.packets()
         self._copies = batch.copies()
+        self._offloads = offloads
+        self._chosen = batch.copies() if offloads else self._copies
+        self._cursor = np.zeros(2, np.int64)
         self._rows, self._reason = np.zeros(2, np.int64), np.zeros(1, np.int64)
-        read = (source.data, self.frames, self._packets)
-        self._stages = (
-            stages.classify.bind(*read, plan.tables, counters),
-            stages.select.bind(*read, plan.tables, templates, self._copies, counters),
-            stages.truncate.bind(self._packets, templates, self._copies),
-        )
+        self._choosing = self._choosing_stages(plan)
+        self._parting = self._parting_stages()
         if len(sinks) == 1:
-            self.outlets = [self._outlet(sinks[0], self._copies, None)]
+            self.outlets = [self._outlet(sinks[0], self._copies)]
         else:
             self.outlets = [self._shared_outlet(index, sink, outlets) for index, sink in enumerate(sinks)]
 
+    def _choosing_stages(self, plan: Plan) -> list[Bound]:
+        """Return the stages that a batch goes through as a whole."""
+        read = (self._source.data, self.frames, self._packets)
+        judged = (*read, plan.tables, self._counters)
+        chosen = (*read, plan.tables, self._templates, self._chosen, self._counters)
+        if not self._offloads:
+            return [stages.classify.bind(*judged), stages.select.bind(*chosen)]
+        complete = stages.complete.bind(self._source.data, self.frames, self._chosen)
+        return [stages.classify_offloaded.bind(*judged), stages.select_offloaded.bind(*chosen), complete]
+
+    def _parting_stages(self) -> list[Bound]:
+        """Return the stages that each part of a batch goes through, up to the sharing out."""
+        truncate = stages.truncate.bind(self._packets, self._templates, self._copies)
+        if not self._offloads:
+            return [truncate]
+        read = (self._source.data, self.frames, self._packets)
+        segment = stages.segment.bind(*read, self._chosen, self._cursor, self._copies, self._counters)
+        return [segment, truncate]
+
     def _shared_outlet(self, index: int, sink: Sink, outlets: I32) -> Outlet:
         part = batch.copies()
-        return self._outlet(sink, part, stages.share.bind(self._copies, outlets, np.array([index]), part))
+        self._parting.append(stages.share.bind(self._copies, outlets, np.array([index]), part))
+        return self._outlet(sink, part)
 
-    def _outlet(self, sink: Sink, copies: Copies, share: Bound | None) -> Outlet:
+    def _outlet(self, sink: Sink, copies: Copies) -> Outlet:
         frames, packets, templates, counters = self.frames, self._packets, self._templates, self._counters
         return Outlet(
             sink,
             copies,
-            share,
             stages.encapsulate.bind(
                 self._source.data, frames, packets, templates, copies, self._rows, sink.data, counters
             ),
@@ -88,18 +110,42 @@ class Pipeline:
         return self._source.fill(self.frames)
 
     def mirror(self) -> None:
-        """Run the batch through the stages up to the point where it leaves."""
-        for stage in self._stages:
+        """Run the batch through the stages up to the point where it, or its first part, leaves."""
+        for stage in self._choosing:
             stage()
-        for outlet in self.outlets:
-            if outlet.share is not None:
-                outlet.share()
+        if self._offloads:
+            self._cursor[:] = 0
+        self._part()
+
+    def _part(self) -> None:
+        """Have the copies of the batch, or of its next part, ready to leave."""
+        for stage in self._parting:
+            stage()
+
+    def _is_more(self) -> bool:
+        """Return whether the batch has another part."""
+        return self._offloads and bool(self._cursor[0] < self._chosen.count[0])
 
     def forward(self, *, wait: bool) -> None:
         """Hand the batch to its sinks; where one has no room, *wait* and go on, or count `ring_full`.
 
-        Raises ForwardError as a sink does; what has not left by then is counted as `send_failed`.
+        What is left then is to be flushed. Raises ForwardError as a sink does; what has not left by then is
+        counted as `send_failed`.
         """
+        try:
+            self._forward_part(wait=wait)
+            while self._is_more():
+                self.flush()  # a sink may say of the last ones only afterwards that it did not take them
+                self._part()
+                self._forward_part(wait=wait)
+        except BaseException:
+            while self._is_more():
+                self._part()
+                for outlet in self.outlets:
+                    self.abandon(outlet, 0)
+            raise
+
+    def _forward_part(self, *, wait: bool) -> None:
         for row, outlet in enumerate(self.outlets):
             try:
                 self._forward(outlet, 0, int(outlet.copies.count[0]), wait=wait)
@@ -123,7 +169,7 @@ class Pipeline:
         self._count(outlet.lose, first, int(outlet.copies.count[0]), Reason.SEND_FAILED)
 
     def flush(self) -> None:
-        """Have the sinks hand over what they hold of the batch."""
+        """Have the sinks hand over what they hold of the batch, or of its last part."""
         for outlet in self.outlets:
             self._send(outlet, int(outlet.copies.count[0]))
 

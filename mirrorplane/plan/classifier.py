@@ -59,8 +59,8 @@ def classifier(rules: Sequence[Rule], tries: Tries) -> Classifier:
     return Classifier(
         words=count,
         summaries=words(count) if count > 1 else 0,
-        source_root=root(lambda rule: [_addresses(rule.source_cidr_block)], width),
-        destination_root=root(lambda rule: [_addresses(rule.destination_cidr_block)], width),
+        source_root=root(lambda rule: [addresses(rule.source_cidr_block)], width),
+        destination_root=root(lambda rule: [addresses(rule.destination_cidr_block)], width),
         service_root=root(_services, SERVICE_BYTES),
         portless_root=root(_portless, 1),
         source_port_root=root(lambda rule: [_ports(rule.source_port_range)], PORT_BYTES)
@@ -73,18 +73,19 @@ def _services(rule: Rule) -> list[Range]:
     """Return the values of (protocol, destination port) that satisfy *rule*."""
     ports = _ports(rule.destination_port_range)
     if ports == ANY_PORTS:
-        return [Range(low << PORT_BITS, high << PORT_BITS | ANY_PORTS.high) for low, high in _protocols(rule)]
-    numbers = (number for low, high in _protocols(rule) for number in range(low, high + 1))
+        return [Range(low << PORT_BITS, high << PORT_BITS | ANY_PORTS.high) for low, high in protocols(rule)]
+    numbers = (number for low, high in protocols(rule) for number in range(low, high + 1))
     return [Range(number << PORT_BITS | ports.low, number << PORT_BITS | ports.high) for number in numbers]
 
 
 def _portless(rule: Rule) -> list[Range]:
     """Return the protocols of packets without ports that satisfy *rule*: none where it names a port."""
     names_none = rule.source_port_range == rule.destination_port_range == ANY_PORT
-    return _protocols(rule) if names_none else []
+    return protocols(rule) if names_none else []
 
 
-def _addresses(network: IPv4Network | IPv6Network) -> Range:
+def addresses(network: IPv4Network | IPv6Network) -> Range:
+    """Return the addresses of a network, as numbers."""
     return Range(int(network.network_address), int(network.broadcast_address))
 
 
@@ -92,7 +93,8 @@ def _ports(ports: PortRange) -> Range:
     return ANY_PORTS if ports == ANY_PORT else Range(ports.low, ports.high)
 
 
-def _protocols(rule: Rule) -> list[Range]:
+def protocols(rule: Rule) -> list[Range]:
+    """Return the protocol numbers that a rule stands for: ICMP with IPv6 CIDRs for ICMPv6 too."""
     if rule.protocol == "ALL":
         return [ANY_PROTOCOL]
     return [Range(number, number) for number in _NUMBERS[rule.protocol][rule.version]]

@@ -1,9 +1,13 @@
 """A batch through the mirror: classify -> select -> truncate -> (the sink places) -> encapsulate.
 
+A live one: classify -> select -> complete -> segment -> truncate and so on; `_offloaded` are their kernels.
+
 Each stage is a kernel over columns: batch in, batch out, no allocation, nothing of a packet in Python.
 
 * `classify`:    what each frame is, which direction it has, and whether it can be mirrored at all;
 * `select`:      which rule decides, and where its copies go;
+* `complete`:    checksums that were left to a network card;
+* `segment`:     super-packets as wire packets, one row each, a batch of them at a time;
 * `truncate`:    how much of each is kept;
 * `share`:       which of them leave by one of several sinks;
 * `encapsulate`: the outer header and the kept bytes, where the sink wants them;
@@ -12,11 +16,25 @@ Each stage is a kernel over columns: batch in, batch out, no allocation, nothing
 Must not know I/O or time, nor each other.
 """
 
-from mirrorplane.stages.classify import classify
+from mirrorplane.stages.classify import classify, classify_offloaded
+from mirrorplane.stages.complete import complete
 from mirrorplane.stages.encapsulate import encapsulate
 from mirrorplane.stages.lose import lose, retract
-from mirrorplane.stages.select import select
+from mirrorplane.stages.segment import segment
+from mirrorplane.stages.select import select, select_offloaded
 from mirrorplane.stages.share import share
 from mirrorplane.stages.truncate import truncate
 
-__all__ = ["classify", "encapsulate", "lose", "retract", "select", "share", "truncate"]
+__all__ = [
+    "classify",
+    "classify_offloaded",
+    "complete",
+    "encapsulate",
+    "lose",
+    "retract",
+    "segment",
+    "select",
+    "select_offloaded",
+    "share",
+    "truncate",
+]

@@ -11,15 +11,11 @@ from mirrorplane.counters import N_DIRECTIONS, Counters, Reason
 from mirrorplane.jit import U8, inline, kernel
 from mirrorplane.jit.memory import be32, be64, prefetch, unsigned
 from mirrorplane.plan.tables import ALSO_ARP, ALSO_DHCP, ALSO_NON_IP, Addresses, Record, Tables, Tunnels
-from mirrorplane.wire import ethernet, flow, ipv4, ipv6, transport, udp, vxlan
+from mirrorplane.wire import dhcp, ethernet, flow, ipv4, ipv6, segmentation, transport, udp, vxlan
 
 MIRRORED, NOT_FOR_SOURCE = int(Reason.MIRRORED), int(Reason.NOT_FOR_SOURCE)
 OWN_OUTPUT, MALFORMED = int(Reason.OWN_OUTPUT), int(Reason.MALFORMED)
 ARP, NOT_IP, DHCP = int(Reason.ARP), int(Reason.NOT_IP), int(Reason.DHCP)
-
-BOOTP_SERVER, BOOTP_CLIENT = 67, 68
-DHCPV6_CLIENT, DHCPV6_SERVER = 546, 547
-"""RFC 2131 section 4.1, RFC 8415 section 7.2."""
 
 _NO_FLOW = 0
 AHEAD, CACHE_LINE = 8, 64
@@ -32,6 +28,21 @@ Frames lie too far apart for the processor to foresee.
 @kernel
 def classify(data: U8, frames: Frames, packets: Packets, tables: Tables, counters: Counters) -> None:
     """Fill *packets*, row by row with *frames*, from their bytes in *data*; count each as seen."""
+    _classify(data, frames, packets, tables, counters, offloads=False)
+
+
+@kernel
+def classify_offloaded(
+    data: U8, frames: Frames, packets: Packets, tables: Tables, counters: Counters
+) -> None:
+    """Do as `classify`, where a frame may stand for several packets: as many are seen."""
+    _classify(data, frames, packets, tables, counters, offloads=True)
+
+
+@inline
+def _classify(
+    data: U8, frames: Frames, packets: Packets, tables: Tables, counters: Counters, offloads: bool
+) -> None:
     count = frames.count[0]
     for row in range(count):
         ahead = frames.offset[min(row + AHEAD, count - 1)]
@@ -48,21 +59,46 @@ def classify(data: U8, frames: Frames, packets: Packets, tables: Tables, counter
         packets.destination_port[row] = transport.NO_PORT
         packets.flow[row] = _NO_FLOW
         is_ip = _is_ip(data, at + before, there, kind)
+        is_super = offloads and frames.super_packet[row] != 0
+        if offloads:
+            packets.transport[row] = 0
         sender = tables.sources[source]
         readable = kind if is_ip else 0
         direction = _direction(
             data, at, length, before, readable, int(frames.direction[row]), sender, tables.addresses
         )
         packets.direction[row] = direction
-        counters.seen[source * N_DIRECTIONS + direction] += 1
         if direction == UNKNOWN:
             packets.reason[row] = NOT_FOR_SOURCE
         elif is_ip and kind == ethernet.IPV4:
-            packets.reason[row] = _ipv4(data, at + before, there, row, packets, sender, tables.tunnels)
+            packets.reason[row] = _ipv4(
+                data, at + before, there, is_super, row, packets, sender, tables.tunnels
+            )
         elif is_ip:
-            packets.reason[row] = _ipv6(data, at + before, there, row, packets, sender, tables.tunnels)
+            packets.reason[row] = _ipv6(
+                data, at + before, there, is_super, row, packets, sender, tables.tunnels
+            )
         else:
             packets.reason[row] = _other(kind, int(sender.also))
+        n_packets = 1
+        if offloads:
+            n_packets = _segments(data, row, frames, packets) if is_super else 1
+            packets.segments[row] = n_packets
+        counters.seen[source * N_DIRECTIONS + direction] += n_packets
+
+
+@inline
+def _segments(data: U8, row: int, frames: Frames, packets: Packets) -> int:
+    """Return how many wire packets a super-packet stands for: one, where that cannot be told.
+
+    In a tunnel it is the inner transport header that counts, which an unfinished checksum leads to.
+    """
+    at, there, size = frames.offset[row], int(frames.length[row]), int(frames.segment_size[row])
+    before = int(frames.unfinished[row]) or int(packets.transport[row])
+    headers = segmentation.headers(data, at, there, before, int(frames.super_packet[row]))
+    if headers == 0 or size <= 0:
+        return 1
+    return segmentation.count(int(frames.wire_length[row]) - headers, size)
 
 
 @inline
@@ -143,16 +179,25 @@ def _is_address6(data: U8, at: int, high: int, low: int) -> bool:
 
 
 @inline
-def _ipv4(data: U8, at: int, there: int, row: int, packets: Packets, source: Record, tunnels: Tunnels) -> int:
+def _ipv4(
+    data: U8,
+    at: int,
+    there: int,
+    is_super: bool,
+    row: int,
+    packets: Packets,
+    source: Record,
+    tunnels: Tunnels,
+) -> int:
     """Read the IPv4 packet at *at*, whose fixed part is there, into *row*; return its reason."""
-    before, whole = ipv4.lengths(data, at, there)
+    before, whole = ipv4.lengths(data, at, there, is_super)
     if before == 0:
         return MALFORMED
     offset, is_fragment = ipv4.fragment(data, at)
     packets.version[row] = ipv4.VERSION
     packets.l3_length[row] = whole
     packets.protocol[row] = ipv4.protocol(data, at)
-    _ports(data, at, before, offset, row, packets)
+    _transport(data, at, before, offset, is_super, row, packets)
     one, other = _flow_ports(row, is_fragment, packets)
     sender = flow.endpoint4(data, at + ipv4.SOURCE.start, one)
     receiver = flow.endpoint4(data, at + ipv4.DESTINATION.start, other)
@@ -161,9 +206,18 @@ def _ipv4(data: U8, at: int, there: int, row: int, packets: Packets, source: Rec
 
 
 @inline
-def _ipv6(data: U8, at: int, there: int, row: int, packets: Packets, source: Record, tunnels: Tunnels) -> int:
+def _ipv6(
+    data: U8,
+    at: int,
+    there: int,
+    is_super: bool,
+    row: int,
+    packets: Packets,
+    source: Record,
+    tunnels: Tunnels,
+) -> int:
     """Read the IPv6 packet at *at*, whose fixed part is there, into *row*; return its reason."""
-    whole = ipv6.length(data, at, there)
+    whole = ipv6.length(data, at, there, is_super)
     if whole == 0:
         return MALFORMED
     protocol, before, offset, is_fragment = ipv6.upper_layer(data, at, whole)
@@ -172,7 +226,7 @@ def _ipv6(data: U8, at: int, there: int, row: int, packets: Packets, source: Rec
     packets.version[row] = ipv6.VERSION
     packets.l3_length[row] = whole
     packets.protocol[row] = protocol
-    _ports(data, at, before, offset, row, packets)
+    _transport(data, at, before, offset, is_super, row, packets)
     one, other = _flow_ports(row, is_fragment, packets)
     sender = flow.endpoint6(data, at + ipv6.SOURCE.start, one)
     receiver = flow.endpoint6(data, at + ipv6.DESTINATION.start, other)
@@ -181,8 +235,15 @@ def _ipv6(data: U8, at: int, there: int, row: int, packets: Packets, source: Rec
 
 
 @inline
-def _ports(data: U8, at: int, before: int, offset: int, row: int, packets: Packets) -> None:
-    """Note the ports, where the packet at *at* has them both: not behind a fragment's start, nor cut off."""
+def _transport(
+    data: U8, at: int, before: int, offset: int, is_super: bool, row: int, packets: Packets
+) -> None:
+    """Note a super-packet's transport header, and the ports, where the packet at *at* has them both.
+
+    A fragment that is not the first has neither; ports may be cut off.
+    """
+    if is_super and offset == 0:  # nobody asks for another's
+        packets.transport[row] = packets.l2_length[row] + before
     whole = before + transport.PORTS_LEN <= packets.l3_length[row]
     if offset == 0 and whole and transport.has_ports(int(packets.protocol[row])):
         one, other = transport.ports(data, at + before)
@@ -210,19 +271,12 @@ def _udp(data: U8, at: int, before: int, row: int, packets: Packets, source: Rec
     may_be_own = source.low_port <= port <= source.high_port
     if may_be_own and _is_own_output(data, at, before, row, packets, source, tunnels):
         return OWN_OUTPUT
-    if not _is_dhcp(int(packets.version[row]), int(packets.source_port[row]), port):
+    if not dhcp.is_message(int(packets.version[row]), int(packets.source_port[row]), port):
         return MIRRORED
     if source.also & ALSO_DHCP:
         packets.version[row] = 0
         return MIRRORED
     return DHCP
-
-
-@inline
-def _is_dhcp(version: int, one: int, other: int) -> bool:
-    if version == ipv4.VERSION:
-        return one in (BOOTP_SERVER, BOOTP_CLIENT) and other in (BOOTP_SERVER, BOOTP_CLIENT)
-    return one in (DHCPV6_CLIENT, DHCPV6_SERVER) and other in (DHCPV6_CLIENT, DHCPV6_SERVER)
 
 
 @inline

@@ -1,7 +1,8 @@
 """The outer header and the kept bytes, where the sink wants them.
 
-Owns what is written for each copy (DESIGN 3.4), and counting it as mirrored (3.8). Must not know sockets,
-routes or who the sessions are: all that differs between targets lies in their templates, of which a packet
+Owns what is written for each copy (DESIGN 3.4), and counting it as mirrored (3.8); a copy that is a
+super-packet's part gets headers of its own on the way (`wire.segmentation`). Must not know sockets, routes
+or who the sessions are: all that differs between targets lies in their templates, of which a packet
 changes the lengths, a checksum and the source port.
 """
 
@@ -10,7 +11,8 @@ from mirrorplane.counters import N_DIRECTIONS, N_REASONS, N_TALLIES, Counters, R
 from mirrorplane.jit import I64, U8, inline, kernel
 from mirrorplane.jit.memory import copy, put_be16
 from mirrorplane.plan.tables import HEADER_STRIDE, Templates
-from mirrorplane.wire import checksum, ethernet, flow, ipv4, ipv6, transport, udp, vxlan
+from mirrorplane.wire import checksum, ethernet, flow, ipv4, ipv6, segmentation, transport, udp, vxlan
+from mirrorplane.wire.segmentation import SuperPacket
 
 MIRRORED = int(Reason.MIRRORED)
 PACKETS, BYTES, TRUNCATED = (
@@ -45,7 +47,10 @@ def encapsulate(
         port = flow.source_port(packets.flow[packet])
         length, total = int(template.length), int(template.checksum)
         header = copies.template[row] * HEADER_STRIDE
-        copy(target, at + length, data, frames.offset[packet], kept)
+        if copies.payload[row]:
+            _segment(target, at + length, kept, data, packet, frames, packets, int(copies.payload[row]))
+        else:
+            copy(target, at + length, data, frames.offset[packet], kept)
         if length == LENGTH4:
             copy(target, at, templates.header, header, LENGTH4)
             _patch4(target, at, kept, port, total)
@@ -57,7 +62,27 @@ def encapsulate(
         tally = int(template.session) * N_TALLIES
         counters.sessions[tally + PACKETS] += 1
         counters.sessions[tally + BYTES] += int(copies.length[row]) - _NETWORK
-        counters.sessions[tally + TRUNCATED] += kept < packets.l2_length[packet] + packets.l3_length[packet]
+        counters.sessions[tally + TRUNCATED] += kept < copies.whole[row]
+
+
+@inline
+def _segment(
+    target: U8, to: int, kept: int, data: U8, row: int, frames: Frames, packets: Packets, payload: int
+) -> None:
+    """Write *kept* bytes of the wire packet of super-packet *row* whose payload begins at *payload*."""
+    at, length, protocol = frames.offset[row], int(frames.length[row]), int(frames.super_packet[row])
+    before = int(packets.transport[row])
+    packet = SuperPacket(
+        at,
+        length,
+        int(packets.l2_length[row]),
+        before,
+        segmentation.headers(data, at, length, before, protocol),
+        protocol,
+        int(frames.segment_size[row]),
+        bool(frames.unfinished[row]),
+    )
+    segmentation.emit(target, to, kept, data, packet, payload)
 
 
 @inline

@@ -41,13 +41,10 @@ def retract(
         way = _way(row, frames, packets, copies) * N_REASONS
         counters.reasons[way + MIRRORED] -= 1
         counters.reasons[way + reason[0]] += 1
-        packet = copies.frame[row]
         tally = int(templates.rows[copies.template[row]].session) * N_TALLIES
         counters.sessions[tally + PACKETS] -= 1
         counters.sessions[tally + BYTES] -= int(copies.length[row]) - ethernet.HEADER_LEN
-        counters.sessions[tally + TRUNCATED] -= (
-            copies.kept[row] < packets.l2_length[packet] + packets.l3_length[packet]
-        )
+        counters.sessions[tally + TRUNCATED] -= copies.kept[row] < copies.whole[row]
 
 
 @inline

@@ -5,6 +5,9 @@ field lies, nor what a copy will look like.
 
 Each field of a packet leads, through the bytes of its value, to the bit vector of the rules that it
 satisfies; the lowest bit that all of them share is the deciding rule.
+
+There are two kernels of one source: what live frames ask for beyond those of files costs a quarter more, and
+is compiled away where it is not needed.
 """
 
 import numpy as np
@@ -33,13 +36,42 @@ def select(
     counters: Counters,
 ) -> None:
     """Fill *copies* with the packets that are mirrored, and count every other one with its reason."""
+    _select(data, frames, packets, tables, templates, copies, counters, offloads=False)
+
+
+@kernel
+def select_offloaded(
+    data: U8,
+    frames: Frames,
+    packets: Packets,
+    tables: Tables,
+    templates: Templates,
+    copies: Copies,
+    counters: Counters,
+) -> None:
+    """Do as `select`, where a frame may stand for several packets: as many are counted."""
+    _select(data, frames, packets, tables, templates, copies, counters, offloads=True)
+
+
+@inline
+def _select(
+    data: U8,
+    frames: Frames,
+    packets: Packets,
+    tables: Tables,
+    templates: Templates,
+    copies: Copies,
+    counters: Counters,
+    offloads: bool,
+) -> None:
     chosen = 0
     for row in range(frames.count[0]):
         source = int(frames.source[row])
         reason, template = int(packets.reason[row]), NONE
+        n_packets = int(packets.segments[row]) if offloads else 1
         if reason == MIRRORED:
             at = frames.offset[row] + packets.l2_length[row]
-            reason, template = _decide(data, at, row, source, packets, tables, counters.rules)
+            reason, template = _decide(data, at, row, source, n_packets, packets, tables, counters.rules)
         if reason == MIRRORED:
             reason = int(templates.rows[template].reason)
         if reason == MIRRORED:
@@ -47,13 +79,14 @@ def select(
             copies.template[chosen] = template
             chosen += 1
         else:
-            counters.reasons[(source * N_DIRECTIONS + int(packets.direction[row])) * N_REASONS + reason] += 1
+            way = source * N_DIRECTIONS + int(packets.direction[row])
+            counters.reasons[way * N_REASONS + reason] += n_packets
     copies.count[0] = chosen
 
 
 @inline
 def _decide(
-    data: U8, at: int, row: int, source: int, packets: Packets, tables: Tables, rules: I64
+    data: U8, at: int, row: int, source: int, n_packets: int, packets: Packets, tables: Tables, rules: I64
 ) -> tuple[int, int]:
     """Return (reason, template) of a packet, its IP header at *at*, that nothing speaks against."""
     sender = tables.sources[source]
@@ -66,7 +99,7 @@ def _decide(
         if bit == NONE:
             return int(sender.unmatched), NONE
         decision = tables.decisions[classifier.first_decision + bit]
-        rules[decision.rule] += 1
+        rules[decision.rule] += n_packets
         template, slots = int(decision.template), int(decision.slots)
         if template == NONE:
             return DROP_RULE, NONE

@@ -18,6 +18,8 @@ def share(copies: Copies, outlets: I32, outlet: I64, part: Copies) -> None:
         if outlets[copies.template[row]] == outlet[0]:
             part.frame[chosen] = copies.frame[row]
             part.template[chosen] = copies.template[row]
+            part.payload[chosen] = copies.payload[row]
+            part.whole[chosen] = copies.whole[row]
             part.kept[chosen] = copies.kept[row]
             part.length[chosen] = copies.length[row]
             chosen += 1

@@ -10,11 +10,14 @@ from mirrorplane.plan.tables import Templates
 
 @kernel
 def truncate(packets: Packets, templates: Templates, copies: Copies) -> None:
-    """Fill the lengths of *copies*: inner bytes kept, and the whole outer frame."""
+    """Fill the lengths of *copies*: of the wire packet, of what is kept of it, and of the outer frame."""
     for row in range(copies.count[0]):
         packet, template = copies.frame[row], templates.rows[copies.template[row]]
         before = int(packets.l2_length[packet])
-        wanted = before + min(int(packets.l3_length[packet]), int(template.packet_length))
+        whole = int(copies.whole[row])  # of a part of a super-packet
+        if copies.payload[row] == 0:
+            whole = copies.whole[row] = before + int(packets.l3_length[packet])
+        wanted = min(whole, before + int(template.packet_length))
         kept = min(wanted, int(template.room))
         copies.kept[row] = kept
         copies.length[row] = int(template.length) + kept

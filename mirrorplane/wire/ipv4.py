@@ -12,6 +12,7 @@ from mirrorplane.wire import checksum
 
 VERSION_IHL = slice(0, 1)
 TOTAL_LENGTH = slice(2, 4)
+IDENTIFICATION = slice(4, 6)
 FLAGS_OFFSET = slice(6, 8)
 TTL = slice(8, 9)
 PROTOCOL = slice(9, 10)
@@ -73,13 +74,16 @@ def is_fixed_part(data: U8, at: int, there: int) -> bool:
 
 
 @inline
-def lengths(data: U8, at: int, there: int) -> tuple[int, int]:
+def lengths(data: U8, at: int, there: int, is_super: bool) -> tuple[int, int]:
     """Return (header length, packet length as far as it is there); (0, 0) for a header that lies about them.
 
-    Needs `is_fixed_part`.
+    A super-packet (*is_super*) that is too long for the field has 0 there, and ends where the frame does
+    (include/linux/ip.h, skb_ip_totlen). Needs `is_fixed_part`.
     """
     header = (int(data[at]) & 0xF) * 4
     whole = be16(data, at + _LENGTH_AT)
+    if whole == 0 and is_super:
+        whole = there
     if header < HEADER_LEN or header > there or whole < header:
         return 0, 0
     return header, min(whole, there)

@@ -84,16 +84,18 @@ def is_fixed_part(data: U8, at: int, there: int) -> bool:
 
 
 @inline
-def length(data: U8, at: int, there: int) -> int:
+def length(data: U8, at: int, there: int, is_super: bool) -> int:
     """Return the packet's length as far as it is there; 0 where the header lies about it.
 
-    Needs `is_fixed_part`.
+    A super-packet (*is_super*) without a length ends where the frame does. Needs `is_fixed_part`.
     """
     payload = be16(data, at + _LENGTH_AT)
     jumbo = 0
     if data[at + _NEXT_AT] == HOP_BY_HOP:
         jumbo = _jumbo_length(data, at + HEADER_LEN, there - HEADER_LEN)
     if jumbo == 0:
+        if payload == 0 and is_super:
+            return there
         unexplained = payload == 0 and there > PADDED_LEN and data[at + _NEXT_AT] != NO_NEXT_HEADER
         return 0 if unexplained else min(HEADER_LEN + payload, there)
     if payload or jumbo < MIN_JUMBO:

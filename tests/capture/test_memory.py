@@ -1,5 +1,6 @@
 """Packets from a list."""
 
+from mirrorplane import batch
 from mirrorplane.batch import EGRESS
 from mirrorplane.capture.memory import MemorySource, Packet
 from tests.capture.captures import Row, read
@@ -11,6 +12,14 @@ def test_hands_out_its_packets_in_order() -> None:
     expected = [Row(b"one", 1000, 99, EGRESS, 3), Row(b"", 0, 0), Row(b"three", 2000, 5)]
     assert read(source, rows=2) == (expected, None)
     assert source.consumed == 8
+
+
+def test_says_what_a_frame_lacks() -> None:
+    source = MemorySource([Packet(b"one"), Packet(b"two", 0, 0, EGRESS, None, 6, 1448, 34, 50)])
+    frames = batch.frames()
+    assert source.fill(frames) == 2
+    columns = (frames.super_packet, frames.segment_size, frames.unfinished, frames.checksum_at)
+    assert [column[:2].tolist() for column in columns] == [[0, 6], [0, 1448], [0, 34], [0, 50]]
 
 
 def test_nothing_is_no_error() -> None:

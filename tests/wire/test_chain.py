@@ -40,11 +40,11 @@ def _read(data: U8, length: I64, out: I64) -> None:
     out[0], out[1] = kind, before
     there = length[0] - before
     if kind == ethernet.IPV4 and ipv4.is_fixed_part(data, before, there):
-        out[2], out[3] = ipv4.lengths(data, before, there)
+        out[2], out[3] = ipv4.lengths(data, before, there, False)
         offset, fragment = ipv4.fragment(data, before)
         out[4], out[5], out[6] = ipv4.protocol(data, before), offset, fragment
     if kind == ethernet.IPV6 and ipv6.is_fixed_part(data, before, there):
-        out[3] = ipv6.length(data, before, there)
+        out[3] = ipv6.length(data, before, there, False)
         if out[3]:
             protocol, header, offset, fragment = ipv6.upper_layer(data, before, out[3])
             out[2], out[4], out[5], out[6] = header, protocol, offset, fragment

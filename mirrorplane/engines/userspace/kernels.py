@@ -21,6 +21,8 @@ KERNELS = (
     stages.retract,
     stages.share,
     stages.truncate,
+    stages.complete,
+    stages.segment,
     stages.select,
     stages.classify,
     stages.encapsulate,

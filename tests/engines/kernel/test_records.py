@@ -19,9 +19,8 @@ from mirrorplane.engines.kernel.bpf.sources import SOURCES
 from mirrorplane.engines.kernel.loading import TABLES, Loaded
 from mirrorplane.model import MAX_PACKET_LENGTH
 from mirrorplane.plan import tables, tries
-from mirrorplane.stages.classify import BOOTP_CLIENT, BOOTP_SERVER, DHCPV6_CLIENT, DHCPV6_SERVER
 from mirrorplane.stages.encapsulate import LENGTH4, LENGTH6
-from mirrorplane.wire import ethernet, flow, ipv4, ipv6, transport, udp, vxlan
+from mirrorplane.wire import dhcp, ethernet, flow, ipv4, ipv6, transport, udp, vxlan
 from tests.engines.kernel import rig
 from tests.engines.kernel.btf import Span, Types
 
@@ -153,7 +152,7 @@ def test_words_of_one_header() -> None:
     for name in ("HOP_BY_HOP", "ROUTING", "FRAGMENT", "DESTINATION_OPTIONS"):
         assert parse[name] == getattr(ipv6, name)
     assert list(judge) == ["BOOTP_SERVER", "BOOTP_CLIENT", "DHCPV6_CLIENT", "DHCPV6_SERVER"]
-    assert list(judge.values()) == [BOOTP_SERVER, BOOTP_CLIENT, DHCPV6_CLIENT, DHCPV6_SERVER]
+    assert list(judge.values()) == [*dhcp.PORTS4, *dhcp.PORTS6]
     assert (cut["LENGTH4"], cut["LENGTH6"]) == (LENGTH4, LENGTH6)
     longest = ethernet.HEADER_LEN + ethernet.MAX_TAGS * ethernet.TAG_LEN + MAX_PACKET_LENGTH
     assert cut["CHUNK"] * cut["MAX_CHUNKS"] >= longest

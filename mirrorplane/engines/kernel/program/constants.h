@@ -24,7 +24,8 @@ enum reason {
 	RING_FULL = 12,
 	BACKLOG_FULL = 13,
 	SEND_FAILED = 14,
-	N_REASONS = 15,
+	UNSEGMENTED = 15,
+	N_REASONS = 16,
 };
 
 /* mirrorplane.plan.tables, mirrorplane.plan.tries, mirrorplane.wire.flow */
