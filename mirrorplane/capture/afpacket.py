@@ -20,17 +20,24 @@ a NIC that is the ENI itself should show its own traffic, not its neighbours'), 
 closing the ring removes it. But an open socket keeps its network namespace alive, and a mirrored container's
 devices with it: see `is_gone`.
 
-Super-packets of segmentation offload come as the stack holds them, up to a block long, one row each.
+*What the stack has left to others.* Super-packets of segmentation offload come as the stack holds them, one
+row each, and checksums as far as they are finished; the header that PACKET_VNET_HDR puts before each packet
+says so (`wire.virtio_net`), and its columns of `Frames` what is lacking. A super-packet that it has no word
+for (of a tunnel protocol before Linux 6.17, say) the kernel drops, and counts as if the ring were full. A tag
+that was taken out of a frame is put back here, over that header.
+
+*The filter.* A ring begins closed. `admit` lets packets in, by a classic BPF program if there is one, which
+says how many bytes of each are wanted; it replaces the one before at once, between two packets.
 """
 
-from ctypes import c_uint8
+from ctypes import addressof, c_uint8, create_string_buffer
 from errno import EPERM
 from mmap import MAP_SHARED, PROT_READ, PROT_WRITE, mmap
 from os import strerror
 from socket import AF_PACKET, PACKET_OUTGOING, SO_ERROR, SOCK_RAW, SOL_SOCKET, socket
 from struct import Struct
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -39,7 +46,7 @@ from mirrorplane.capture.device import Device, inside, namespace_id
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.jit import I64, U8, Bound, inline, kernel, zeros
 from mirrorplane.jit.memory import be32, le16, le32, put_be16, put_be32
-from mirrorplane.wire import ethernet
+from mirrorplane.wire import ethernet, virtio_net
 
 ETH_P_ALL = 3
 """include/uapi/linux/if_ether.h: every protocol, and what is sent too."""
@@ -47,13 +54,24 @@ ETH_P_ALL = 3
 SOL_PACKET = 263
 """include/linux/socket.h."""
 
-PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_RESERVE = 5, 6, 10, 12
+PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_VNET_HDR = 5, 6, 10, 15
+SO_ATTACH_FILTER = 26
+"""include/uapi/asm-generic/socket.h."""
+
 TPACKET_V3 = 2
 TP_STATUS_KERNEL, TP_STATUS_USER = 0, 1
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 
 REQUEST = Struct("7I")
 """struct tpacket_req3: block size, blocks, frame size, frames, retire time in ms, private bytes, features."""
+
+FILTER, INSTRUCTION = Struct("HP"), Struct("HBBI")
+"""struct sock_fprog: instructions, where; struct sock_filter (include/uapi/linux/filter.h)."""
+
+_RETURN = 0x06
+"""BPF_RET | BPF_K: so many bytes of the packet are wanted, at most; 0: it is not."""
+
+NOTHING, EVERYTHING = INSTRUCTION.pack(_RETURN, 0, 0, 0), INSTRUCTION.pack(_RETURN, 0, 0, 0xFFFF_FFFF)
 
 STATISTICS = Struct("3I")
 """struct tpacket_stats_v3: packets (drops too), drops, times that the queue froze; reading clears them."""
@@ -92,14 +110,26 @@ class Cursor(NamedTuple):
     source: I64
 
 
+class Group(Protocol):
+    """Sockets of one device that share its packets (packet(7), PACKET_FANOUT)."""
+
+    def join(self, member: socket) -> None:
+        """Make *member*, which is bound, one of them. Raises OSError."""
+
+
 class ReceiveRing:
     """The packets of one device, as a Source: `data` is the ring, `source` the row of the ENI in the plan.
 
     `fileno` becomes readable when a block is ready, and reports an error when the device went down or away.
     """
 
-    def __init__(self, device: Device, source: int = 0, blocks: int = BLOCKS) -> None:
-        """Open a ring of *blocks* blocks on *device*. Raises CaptureError where that is refused."""
+    def __init__(
+        self, device: Device, source: int = 0, blocks: int = BLOCKS, fanout: Group | None = None
+    ) -> None:
+        """Open a ring of *blocks* blocks on *device*, one of *fanout*'s; nothing comes until `admit`.
+
+        Raises CaptureError where that is refused.
+        """
         self.device = device
         self._namespace = namespace_id(device.netns) if device.netns is not None else None
         self._blocks = blocks
@@ -116,27 +146,45 @@ class ReceiveRing:
         except OSError as error:
             raise _refused(device, error) from None
         try:
-            self._map = self._open()
+            self._map = self._open(fanout)
         except OSError as error:
             self._socket.close()
             raise _refused(device, error) from None
         self.data = _column(self._map)
         self._words = self.data.view(np.uint32)
 
-    def _open(self) -> mmap:
-        """Set the ring up, then let packets of this device in: a socket of protocol 0 receives none."""
+    def _open(self, fanout: Group | None) -> mmap:
+        """Set the ring up, closed, then bind it to this device: a socket of protocol 0 receives nothing."""
         self._socket.setblocking(False)
         self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
-        self._socket.setsockopt(SOL_PACKET, PACKET_RESERVE, ethernet.TAG_LEN)
+        self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self._attach(NOTHING)
         request = REQUEST.pack(BLOCK_SIZE, self._blocks, BLOCK_SIZE, self._blocks, RETIRE_MS, 0, 0)
         self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
         ring = mmap(self._socket.fileno(), BLOCK_SIZE * self._blocks, MAP_SHARED, PROT_READ | PROT_WRITE)
         try:
             self._socket.bind((self.device.name, ETH_P_ALL))
+            if fanout is not None:
+                fanout.join(self._socket)
         except OSError:
             ring.close()
             raise
         return ring
+
+    def admit(self, program: bytes | None) -> None:
+        """Let packets in from now on, as many bytes of each as *program* says; None: everything, whole.
+
+        A program is an array of struct sock_filter. Raises CaptureError where the kernel refuses it.
+        """
+        try:
+            self._attach(EVERYTHING if program is None else program)
+        except OSError as error:
+            raise _refused(self.device, error) from None
+
+    def _attach(self, program: bytes) -> None:
+        octets = create_string_buffer(program, len(program))
+        described = FILTER.pack(len(program) // INSTRUCTION.size, addressof(octets))
+        self._socket.setsockopt(SOL_SOCKET, SO_ATTACH_FILTER, described)
 
     @property
     def source(self) -> int:
@@ -247,10 +295,16 @@ def walk(data: U8, cursor: Cursor, frames: Frames) -> None:
     at = cursor.at[0]
     for row in range(rows):
         start, tag = at + le16(data, at + MAC), 0
+        lacking = start - virtio_net.LEN
+        frames.super_packet[row] = virtio_net.super_packet(data, lacking)
+        frames.segment_size[row] = virtio_net.segment_size(data, lacking)
+        unfinished, checksum_at = virtio_net.checksum(data, lacking)
         if le32(data, at + STATUS) & TP_STATUS_VLAN_VALID:
             tag = ethernet.TAG_LEN
             start -= tag
             put_tag_back(data, start, _tpid(data, at), le32(data, at + VLAN_TCI))
+        frames.unfinished[row] = unfinished + tag if unfinished else 0
+        frames.checksum_at[row] = checksum_at + tag if unfinished else 0
         frames.source[row] = cursor.source[0]
         frames.offset[row] = start
         frames.length[row] = le32(data, at + SNAPLEN) + tag
@@ -274,8 +328,8 @@ def _tpid(data: U8, at: int) -> int:
 def put_tag_back(data: U8, start: int, tpid: int, tci: int) -> None:
     """Make a frame that begins 4 bytes before its MACs tagged again: MACs to the front, then the tag.
 
-    The kernel takes a tag out of every frame that it receives; the 4 bytes are the headroom that
-    PACKET_RESERVE asked for.
+    The kernel takes a tag out of every frame that it receives; the 4 bytes are the last ones of the header
+    that says what is lacking, which has been read.
     """
     destination, both, source = be32(data, start + 4), be32(data, start + 8), be32(data, start + 12)
     put_be32(data, start, destination)

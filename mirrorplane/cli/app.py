@@ -152,6 +152,12 @@ def run(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the kernel engine mirroring when this ends.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Threads that share the packets of each source (userspace engine); default 1."
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Show why the kernel refused the programs.")
     ] = False,
@@ -161,7 +167,7 @@ def run(
     from mirrorplane.cli.engines import Wishes
     from mirrorplane.cli.run import run as start
 
-    start(config, read, Wishes(engine.value, keep, verbose))
+    start(config, read, Wishes(engine.value, keep, verbose, workers))
 
 
 @app.command()

@@ -17,17 +17,21 @@ from mirrorplane.engines.kernel.requirements import missing
 from mirrorplane.engines.live import Live
 from mirrorplane.engines.userspace import Userspace
 from mirrorplane.engines.userspace.kernels import compile_kernels
-from mirrorplane.model import Configuration
+from mirrorplane.model import MAX_WORKERS, Configuration
 
 AUTO, KERNEL = "auto", "kernel"
 
 
 class Wishes(NamedTuple):
-    """What was asked for: the engine, whether it stays at work afterwards, and all that there is to say."""
+    """What was asked for: the engine, whether it stays at work afterwards, and all that there is to say.
+
+    `workers` is None where the configuration says how many.
+    """
 
     engine: str = AUTO
     keep: bool = False
     verbose: bool = False
+    workers: int | None = None
 
 
 def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[[], Live]:
@@ -37,6 +41,8 @@ def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[
     where what is asked for makes no sense. Opening raises KernelError where the kernel engine is wanted and
     cannot be had, else as the engines do.
     """
+    if wishes.workers is not None:
+        _check_workers(wishes)
     if wishes.engine == AUTO and (why := missing()) is not None:
         return _userspace(path, configuration, wishes, why)
     if wishes.engine in (AUTO, KERNEL):
@@ -44,6 +50,13 @@ def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[
     if wishes.keep:
         raise WrongUsageError("--keep: only the kernel engine goes on without its process")
     return _userspace(path, configuration, wishes)
+
+
+def _check_workers(wishes: Wishes) -> None:
+    if wishes.engine == KERNEL:
+        raise WrongUsageError("--workers: only the userspace engine has workers")
+    if wishes.workers not in range(1, MAX_WORKERS + 1):
+        raise WrongUsageError(f"--workers: must be 1 to {MAX_WORKERS}, not {wishes.workers}")
 
 
 def _userspace(path: str, configuration: Configuration, wishes: Wishes, why: str = "") -> Callable[[], Live]:
@@ -57,7 +70,7 @@ def _userspace(path: str, configuration: Configuration, wishes: Wishes, why: str
         with _naming(path):
             if make_way(tag_of(instance(path))):
                 complain("removed what an earlier run left at work in the kernel")
-        return Userspace(configuration, complain)
+        return Userspace(configuration, complain, wishes.workers)
 
     return opened
 
@@ -74,6 +87,8 @@ def _kernel(path: str, configuration: Configuration, wishes: Wishes) -> Live:
             raise
         return _userspace(path, configuration, wishes, str(error))()
     complain("engine kernel")
+    if wishes.workers is not None:
+        complain("--workers: ignored, only the userspace engine has workers")
     return engine
 
 

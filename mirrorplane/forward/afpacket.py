@@ -10,6 +10,13 @@ slots in their order, marks each TP_STATUS_SENDING, and AVAILABLE when the frame
 where it goes to another namespace). It stops at the first that it cannot take. PACKET_LOSS would have it
 pass over frames that are too long instead, without saying which.
 
+*One copy, into one piece.* By itself the kernel takes a frame's first 14 bytes into the linear area of its
+buffer, and points to the slot for the rest. Where the frame then crosses to another namespace, as over a veth
+to a sensor, it is copied after all, into pages allocated for it; and a driver has two pieces to map. The
+header that PACKET_VNET_HDR puts before each frame asks for all of it to be linear (`wire.virtio_net`):
+measured over a veth with a C program of the same rings, 1.15 us a packet rather than 1.55 at 114 bytes, 1.36
+rather than 1.76 at 1,514. The kernel then leaves it to us that no frame is longer than the device's MTU.
+
 *Order in memory.* The kernel reads the slots within our own system call, so they need no barrier; a slot is
 written only after its status was read, which the processor keeps in order because the writing depends on it.
 
@@ -35,7 +42,7 @@ from mirrorplane.batch import Copies, Frames
 from mirrorplane.forward.sink import ForwardError
 from mirrorplane.jit import I64, U8, Bound, kernel, zeros
 from mirrorplane.jit.memory import le32, put_le32
-from mirrorplane.wire import ethernet
+from mirrorplane.wire import ethernet, virtio_net
 
 SOL_PACKET = 263
 """include/linux/socket.h."""
@@ -43,7 +50,7 @@ SOL_PACKET = 263
 SO_SNDBUFFORCE = 32
 """include/uapi/asm-generic/socket.h: SO_SNDBUF beyond net.core.wmem_max, with CAP_NET_ADMIN."""
 
-PACKET_VERSION, PACKET_TX_RING, PACKET_QDISC_BYPASS = 10, 13, 20
+PACKET_VERSION, PACKET_TX_RING, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 10, 13, 15, 20
 TPACKET_V2 = 1
 TP_STATUS_AVAILABLE, TP_STATUS_SEND_REQUEST, TP_STATUS_SENDING, TP_STATUS_WRONG_FORMAT = 0, 1, 2, 4
 
@@ -53,8 +60,13 @@ BUSY = TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING | TP_STATUS_WRONG_FORMAT
 REQUEST = Struct("4I")
 """struct tpacket_req: block size, blocks, frame size, frames."""
 
-STATUS, LENGTH, FRAME = 0, 4, 32
-"""struct tpacket2_hdr: tp_status, tp_len; the frame follows the header, aligned (TPACKET_ALIGN)."""
+STATUS, LENGTH, LACKING = 0, 4, 32
+"""struct tpacket2_hdr: tp_status, tp_len; what follows it is aligned (TPACKET_ALIGN)."""
+
+FRAME = LACKING + virtio_net.LEN
+
+LINEAR = 3500
+"""Bytes of a frame that are to be in one piece: it fits a page, with all that the kernel puts around it."""
 
 SLOTS = 2048
 """Slots a ring: two batches."""
@@ -134,6 +146,7 @@ class TransmitRing:
     def _open(self) -> mmap:
         slots, size = int(self._ring.slots[0]), int(self._ring.size[0])
         self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
+        self._socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         with suppress(OSError):
             self._socket.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)
         self._allow_in_flight(2 * slots * size)
@@ -250,7 +263,9 @@ def place(data: U8, ring: Slots, copies: Copies, first: I64, placed: I64) -> Non
     room = min(n_slots - ring.placed[0], copies.count[0] - first[0])
     row = first[0]
     while room > 0 and not le32(data, at * size + STATUS) & BUSY:
-        put_le32(data, at * size + LENGTH, int(copies.length[row]))
+        length = int(copies.length[row])
+        put_le32(data, at * size + LENGTH, virtio_net.LEN + length)
+        virtio_net.emit_linear(data, at * size + LACKING, min(length, LINEAR))
         copies.offset[row] = at * size + FRAME
         at = at + 1 if at + 1 < n_slots else 0
         row += 1

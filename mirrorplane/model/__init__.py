@@ -25,6 +25,7 @@ from mirrorplane.model.session import (
     VXLAN_PORT,
     Session,
 )
+from mirrorplane.model.userspace import MAX_WORKERS, Userspace
 
 __all__ = [
     "ANY_PORT",
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_RULE_PRIORITY",
     "MAX_SESSION_PRIORITY",
     "MAX_VNI",
+    "MAX_WORKERS",
     "MIN_PACKET_LENGTH",
     "VXLAN_PORT",
     "AccessKey",
@@ -52,6 +54,7 @@ __all__ = [
     "RandomNumbers",
     "Rule",
     "Session",
+    "Userspace",
     "Volcengine",
     "VolcengineQuotas",
     "read",

@@ -19,6 +19,7 @@ from mirrorplane.model.kernel import Kernel
 from mirrorplane.model.load_balancer import LoadBalancer
 from mirrorplane.model.references import Things, problems
 from mirrorplane.model.session import MAX_VNI, Session
+from mirrorplane.model.userspace import Userspace
 
 Thing = TypeVar("Thing", Interface, LoadBalancer, Filter, Session)
 
@@ -42,6 +43,7 @@ class Configuration(Frozen):
     sessions: Annotated[Mapping[str, Session], READ_ONLY] = Field(default={}, validate_default=True)
     api: Api = Api()
     kernel: Kernel = Kernel()
+    userspace: Userspace = Userspace()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -31,6 +31,7 @@ from mirrorplane.model.load_balancer import LoadBalancer
 from mirrorplane.model.references import Things, problems
 from mirrorplane.model.session import Session
 from mirrorplane.model.tree import Tree, read_tree
+from mirrorplane.model.userspace import Userspace
 
 Thing = TypeVar("Thing", bound=Frozen)
 
@@ -55,10 +56,12 @@ def read(text: str, name: str) -> Configuration:
     )
     api = document.thing(Api, ("api",), sections.get("api", {})) or Api()
     kernel = document.thing(Kernel, ("kernel",), sections.get("kernel", {})) or Kernel()
+    userspace = document.thing(Userspace, ("userspace",), sections.get("userspace", {})) or Userspace()
     document.note(problems(things, api))
     if document.found:
         raise ConfigurationError(*(f"{name}:{line}: {problem}" for line, problem in sorted(document.found)))
-    return Configuration.model_validate({**things._asdict(), "api": api, "kernel": kernel})
+    engines = {"kernel": kernel, "userspace": userspace}
+    return Configuration.model_validate({**things._asdict(), "api": api, **engines})
 
 
 class _Document:

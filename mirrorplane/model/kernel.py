@@ -5,13 +5,12 @@ Owns the bounds and the defaults. Must not know which CPUs the host has, nor how
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, PlainValidator, TypeAdapter
+from pydantic import PlainValidator
 
-from mirrorplane.model.faults import kind, shown
+from mirrorplane.model.cpus import Cpus, words_or_cpus
 from mirrorplane.model.frozen import Frozen
-from mirrorplane.model.scalars import some, whole
+from mirrorplane.model.scalars import whole
 
-MAX_CPU = 255
 MAX_CPUS = 8
 """More CPUs than it takes to keep up with what one host sends."""
 
@@ -21,28 +20,8 @@ MAX_HAND_OVER_FROM = 1024
 MIN_BACKLOG, DEFAULT_BACKLOG, MAX_BACKLOG = 64, 4096, 1_000_000
 """Wire packets; the default is what one CPU works off in some 6 ms."""
 
-_WORDS = ("auto", "inline")
 
-
-def _few(cpus: tuple[int, ...]) -> tuple[int, ...]:
-    if len(cpus) > MAX_CPUS:
-        raise ValueError(f"lists {len(cpus)} CPUs: at most {MAX_CPUS}")
-    return some(cpus)
-
-
-_NUMBERS = TypeAdapter[tuple[int, ...]](
-    Annotated[tuple[Annotated[int, whole(0, MAX_CPU)], ...], AfterValidator(_few)]
-)
-
-
-def _cpus(value: object) -> str | tuple[int, ...]:
-    """Return the word or the numbers; as a union, pydantic would tell what is wrong by each of its parts."""
-    if isinstance(value, str) and value in _WORDS:
-        return value
-    if isinstance(value, list | tuple):
-        return _NUMBERS.validate_python(value)
-    what = shown(value) if isinstance(value, str) else kind(value)
-    raise ValueError(f"must be 'auto', 'inline' or a list of CPU numbers such as [1, 3], not {what}")
+_CPUS = words_or_cpus("auto", "inline", most=MAX_CPUS)
 
 
 class Kernel(Frozen):
@@ -54,6 +33,8 @@ class Kernel(Frozen):
     dropped, and counted.
     """
 
-    cpus: Annotated[Literal["auto", "inline"] | tuple[int, ...], PlainValidator(_cpus)] = "auto"
+    cpus: Annotated[
+        Literal["auto", "inline"] | Cpus, PlainValidator(words_or_cpus("auto", "inline", most=MAX_CPUS))
+    ] = "auto"
     hand_over_from: Annotated[int, whole(1, MAX_HAND_OVER_FROM)] = 4
     backlog: Annotated[int, whole(MIN_BACKLOG, MAX_BACKLOG)] = DEFAULT_BACKLOG

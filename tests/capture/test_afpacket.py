@@ -1,9 +1,9 @@
 """The receive ring: every packet of the device once, as it was on the wire, and nothing left behind."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from socket import AF_PACKET, SOCK_RAW, socket
+from socket import AF_INET, AF_PACKET, SOCK_DGRAM, SOCK_RAW, SOL_UDP, socket
 from struct import Struct
 from time import monotonic, sleep
 
@@ -27,6 +27,9 @@ ETHER = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
 DATAGRAM = IP(src="10.0.0.2", dst="10.0.0.99") / UDP(sport=1000, dport=2000, chksum=0)
 """To nobody: no host answers."""
 
+UDP_SEGMENT = 103
+"""include/uapi/linux/udp.h: the bytes of each datagram that one send makes, by segmentation offload."""
+
 NOISE = (b"\x08\x06", b"\x86\xdd")
 """ARP and IPv6."""
 
@@ -48,6 +51,7 @@ class Pair:
     def ring(self, blocks: int = 16) -> Iterator[ReceiveRing]:
         ring = ReceiveRing(inspect("eth0", self.left.namespace.reference), blocks=blocks)
         try:
+            ring.admit(None)
             yield ring
         finally:
             ring.close()
@@ -228,12 +232,22 @@ PACKET = Struct("<IIIIIIHHIIHH")
 """struct tpacket3_hdr without its padding."""
 
 
-def a_block(*packets: tuple[bytes, int, int, int, int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    """Return packets (frame, type, status, TCI, TPID) as the kernel lays them out."""
+LACKING = Struct("<BBHHHH")
+"""struct virtio_net_hdr: flags, GSO type, header length, GSO size, checksum from, checksum at from there."""
+
+WHOLE = LACKING.pack(0, 0, 0, 0, 0, 0)
+GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, GSO_ECN = 1, 4, 5, 0x80
+
+
+def a_block(
+    *packets: tuple[bytes, int, int, int, int], lacking: Sequence[bytes] = (WHOLE,) * 3
+) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """Return packets (frame, type, status, TCI, TPID) as the kernel lays them out, and what each lacks."""
     block = bytearray()
-    for frame, kind, status, tci, tpid in packets:
+    for (frame, kind, status, tci, tpid), before in zip(packets, lacking, strict=True):
         header = PACKET.pack(160, 5, 6, len(frame), len(frame) + 100, status, 82, 96, 0, tci, tpid, 0)
-        block += (header.ljust(58, b"\0") + bytes([kind])).ljust(82, b"\xa5") + frame.ljust(78, b"\xa5")
+        block += (header.ljust(58, b"\0") + bytes([kind])).ljust(72, b"\xa5") + before
+        block += frame.ljust(78, b"\xa5")
     return np.frombuffer(block, np.uint8).copy()
 
 
@@ -258,3 +272,57 @@ def test_a_block_is_walked_batch_by_batch(walk: object) -> None:
     walk(data, cursor, frames)
     assert (frames.count[0], cursor.left[0], frames.direction[0]) == (1, 0, INGRESS)
     assert data[320 + 78 :][12:16].tobytes().hex() == "81000fff"
+
+
+@pytest.mark.parametrize("walk", [afpacket.walk, afpacket.walk.python], ids=["compiled", "python"])
+def test_what_a_packet_lacks_is_told_from_its_start(walk: object) -> None:
+    assert callable(walk)
+    frame, valid = bytes(range(60)), afpacket.TP_STATUS_VLAN_VALID
+    lacking = [
+        LACKING.pack(1, GSO_TCPV4 | GSO_ECN, 54, 1448, 34, 16),
+        LACKING.pack(1, GSO_UDP_L4, 42, 1000, 34, 6),
+        LACKING.pack(2, GSO_TCPV6, 74, 1220, 0, 0),
+        LACKING.pack(1, 0, 0, 0, 54, 16),
+        LACKING.pack(0, 0, 60, 99, 7, 8),
+    ]
+    told = [(frame, 0, valid if row in (1, 3) else 0, 5, 0) for row in range(5)]
+    data = a_block(*told, lacking=lacking)
+    cursor, frames = zeros(afpacket.Cursor, 1), batch.frames(5)
+    cursor.left[0] = 5
+    walk(data, cursor, frames)
+    assert frames.super_packet.tolist() == [6, 17, 6, 0, 0]
+    assert frames.segment_size.tolist() == [1448, 1000, 1220, 0, 0]
+    assert frames.unfinished.tolist() == [34, 38, 0, 58, 0]
+    assert frames.checksum_at.tolist() == [50, 44, 0, 74, 0]
+
+
+def test_a_super_packet_comes_as_one_row_that_says_what_it_stands_for(pair: Pair) -> None:
+    content = bytes(range(256)) * 30
+    with pair.ring() as ring, pair.right.call(socket, AF_INET, SOCK_DGRAM) as sender:
+        sender.setsockopt(SOL_UDP, UDP_SEGMENT, 1000)
+        sender.sendto(content, ("10.0.0.1", 9))
+        frames, end = batch.frames(), monotonic() + 5
+        while not ring.fill(frames) or frames.super_packet[: frames.count[0]].max() == 0:
+            assert monotonic() < end
+        (row,) = np.flatnonzero(frames.super_packet[: frames.count[0]])
+        start, length = int(frames.offset[row]), int(frames.length[row])
+        assert ring.data[start + 42 : start + length].tobytes() == content
+    assert (frames.super_packet[row], frames.segment_size[row]) == (17, 1000)
+    assert (frames.unfinished[row], frames.checksum_at[row]) == (34, 40)
+
+
+def test_a_ring_begins_closed_and_takes_what_its_program_wants(pair: Pair) -> None:
+    cut = afpacket.INSTRUCTION.pack(6, 0, 0, 50)
+    with closing(ReceiveRing(inspect("eth0", pair.left.namespace.reference), blocks=16)) as ring:
+        send(pair.right, *number(3))
+        assert filled(ring, 1, seconds=0.05) == []
+        ring.admit(cut)
+        send(pair.right, *number(2, 200))
+        assert [(len(frame), length) for frame, length, _ in filled(ring, 2)] == [(50, 200)] * 2
+        ring.admit(None)
+        send(pair.right, *number(2, 200))
+        assert [(len(frame), length) for frame, length, _ in filled(ring, 2)] == [(200, 200)] * 2
+        with pytest.raises(CaptureError, match="device eth0: Invalid argument"):
+            ring.admit(afpacket.INSTRUCTION.pack(0x05, 0, 0, 7))
+        send(pair.right, *number(1, 200))
+        assert len(filled(ring, 1)) == 1, "the one before goes on"

@@ -125,7 +125,6 @@ def test_nothing_placed_nothing_sent(pair: Pair) -> None:
     [
         ("left", {"state": "down"}, {"state": "up"}, True),
         ("right", {"state": "down"}, {"state": "up"}, False),
-        ("left", {"mtu": 80}, {"mtu": 1500}, False),
     ],
 )
 def test_what_is_not_taken_is_told_and_taken_back(
@@ -144,6 +143,23 @@ def test_what_is_not_taken_is_told_and_taken_back(
         assert sender.ring.send() == 0
         assert not sender.ring.is_failing
         assert pair.received(74) == [*range(10), *range(30, 94)]
+
+
+@pytest.mark.parametrize("size", [60, 1514, 3500, 3501, 9014])
+def test_frames_of_all_sizes_leave_whole(pair: Pair, size: int) -> None:
+    for host in (pair.left, pair.right):
+        change(host, mtu=9000)
+    ring = pair.left.call(TransmitRing, "eth0", 9000, 16)
+    copies, content = batch.copies(), np.arange(size, dtype=np.uint8)
+    copies.count[0], copies.length[:3] = 3, size
+    with closing(ring), Recorder(pair.right, "eth0") as recorder:
+        assert ring.place(batch.frames(), copies, 0) == 3
+        for row in range(3):
+            start = int(copies.offset[row])
+            ring.data[start : start + size] = content
+        assert ring.send() == 0
+        recorder.wait_for(3)
+    assert [seen.frame for seen in recorder.frames] == [content.tobytes()] * 3
 
 
 def test_a_device_that_is_gone_takes_nothing(pair: Pair) -> None:
@@ -221,7 +237,7 @@ def test_a_missing_device_is_named(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mtu", "size"), [(1280, 2048), (1500, 2048), (2002, 2048), (2003, 4096), (9000, 16384), (65535, 16384)]
+    ("mtu", "size"), [(1280, 2048), (1500, 2048), (1992, 2048), (1993, 4096), (9000, 16384), (65535, 16384)]
 )
 def test_slots_hold_the_mtu_up_to_the_largest(mtu: int, size: int) -> None:
     assert afpacket.slot_size(mtu) == size
@@ -246,8 +262,9 @@ def test_the_slots_rules(variant: int) -> None:
     first, answer = np.array([2]), np.zeros(1, np.int64)
     place(data, ring, copies, first, answer)
     assert (answer[0], ring.placed[0], ring.head[0]) == (4, 4, 3)
-    assert copies.offset.tolist() == [0, 0, 3 * 64 + 32, 32, 64 + 32, 128 + 32, 0, 0]
-    assert [le32(data, slot * 64 + 4) for slot in range(4)] == [43, 44, 45, 42]
+    assert copies.offset.tolist() == [0, 0, 3 * 64 + 42, 42, 64 + 42, 128 + 42, 0, 0]
+    assert [le32(data, slot * 64 + 4) for slot in range(4)] == [53, 54, 55, 52]
+    assert [le32(data, slot * 64 + 32) >> 16 for slot in range(4)] == [43, 44, 45, 42], "all in one piece"
     place(data, ring, copies, first, answer)
     assert answer[0] == 0, "no slot is placed twice"
     request(data, ring)

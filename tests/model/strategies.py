@@ -5,7 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-SECTIONS = st.sampled_from(["interfaces", "load_balancers", "filters", "sessions", "api", "kernel"])
+SECTIONS = st.sampled_from(
+    ["interfaces", "load_balancers", "filters", "sessions", "api", "kernel", "userspace"]
+)
 KEYS = st.sampled_from(
     [
         "interfaces",
@@ -14,6 +16,7 @@ KEYS = st.sampled_from(
         "sessions",
         "api",
         "kernel",
+        "userspace",
         "eni-a",
         "eni-b",
         "lb-a",
@@ -166,6 +169,12 @@ KERNELS = st.fixed_dictionaries(
         "backlog": st.integers(64, 1_000_000),
     }
 )
+USERSPACES = st.fixed_dictionaries(
+    {
+        "workers": st.integers(1, 64),
+        "cpus": st.just("auto") | st.lists(st.integers(0, 255), min_size=1, max_size=64, unique=True),
+    }
+)
 
 
 @st.composite
@@ -205,4 +214,5 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
             for name, priority in zip(sessions, priorities, strict=True)
         },
         "kernel": draw(KERNELS),
+        "userspace": draw(USERSPACES),
     }

@@ -23,8 +23,8 @@ KERNELS = (
     stages.truncate,
     stages.complete,
     stages.segment,
-    stages.select,
-    stages.classify,
+    stages.select_offloaded,
+    stages.classify_offloaded,
     stages.encapsulate,
 )
 """The small ones first: from the first that is compiled one knows that the others will be."""

@@ -1,7 +1,8 @@
 """Counters that outlive the plan that they were made for (DESIGN 3.8).
 
-Owns carrying counts over by id when the plan changes, and keeping those of what was removed. Must not know
-who counts.
+Owns carrying counts over by id when the plan changes, keeping those of what was removed, and adding up what
+several workers count, each in counters of its own: what two threads write at once is lost. Must not know what
+is counted.
 """
 
 from collections.abc import Hashable
@@ -20,17 +21,23 @@ Rows = dict[Hashable, tuple[NDArray[np.int64], ...]]
 
 
 class Ledger:
-    """The counters of the plan that runs, and of everything that ran before it."""
+    """The counters of the plan that runs, one a worker, and of everything that ran before it.
 
-    def __init__(self, plan: Plan) -> None:
+    While it is asked or changed nobody may be counting.
+    """
+
+    def __init__(self, plan: Plan, workers: int = 1) -> None:
         self._plan, self._past = plan, replace(plan, sources=(), sessions=(), rules=(), routes=())
-        self.counters = plan.counters()
+        self.counters = _counters(plan, workers)
         self._past_rows: Rows = {}
 
-    def turn_to(self, plan: Plan) -> Counters:
-        """Count for *plan* from now on; return its counters, which begin where those of the same ids were."""
-        known, counters = self._rows(), plan.counters()
-        for key, row in _by_id(plan, counters).items():
+    def turn_to(self, plan: Plan) -> tuple[Counters, ...]:
+        """Count for *plan* from now on.
+
+        Return the workers' counters; the first one's begin where those of the same ids were.
+        """
+        known, counters = self._rows(), _counters(plan, len(self.counters))
+        for key, row in _by_id(plan, counters[0]).items():
             _set(row, known.pop(key, None))
         everything = self._everything()
         self._past = replace(
@@ -45,10 +52,13 @@ class Ledger:
         return counters
 
     def drop(self, source: int, n_packets: int) -> None:
-        """Count packets of a source that found its ring full: seen, but not in which direction they went."""
+        """Count packets of a source that found a ring full: seen, but not in which direction they went.
+
+        They are counted with the first worker's, so to be called by the thread that is this worker's.
+        """
         way = source * N_DIRECTIONS + UNKNOWN
-        self.counters.seen[way] += n_packets
-        self.counters.reasons[way * N_REASONS + Reason.RING_FULL] += n_packets
+        self.counters[0].seen[way] += n_packets
+        self.counters[0].reasons[way * N_REASONS + Reason.RING_FULL] += n_packets
 
     def report(self) -> Report:
         """Return everything counted, by id."""
@@ -59,7 +69,7 @@ class Ledger:
         return report(everything, counters)
 
     def _rows(self) -> Rows:
-        return self._past_rows | _by_id(self._plan, self.counters)
+        return self._past_rows | _by_id(self._plan, _sum(self.counters))
 
     def _everything(self) -> Plan:
         """Return the ids of the running plan and of what was removed, as a plan that only names them."""
@@ -70,6 +80,14 @@ class Ledger:
             rules=self._plan.rules + self._past.rules,
             routes=self._plan.routes + self._past.routes,
         )
+
+
+def _counters(plan: Plan, workers: int) -> tuple[Counters, ...]:
+    return tuple(plan.counters() for _ in range(workers))
+
+
+def _sum(counters: tuple[Counters, ...]) -> Counters:
+    return Counters(*(np.sum(columns, axis=0) for columns in zip(*counters, strict=True)))
 
 
 def _by_id(plan: Plan, counters: Counters) -> Rows:

@@ -1,16 +1,11 @@
 """What is of the userspace engine alone: its rings."""
 
-from socket import SOL_UDP
-
 from tests.engines.live.network import (
-    PORT,
     Network,
-    bound,
     document,
     guest,
     numbers_in,
     on_host,
-    settle,
     until,
 )
 
@@ -43,20 +38,3 @@ def test_what_a_link_that_is_down_refuses_is_counted(network: Network) -> None:
         talk.guest_sends(range(3, 5))
         until(engine, lambda: guest(engine)["not_mirrored"].get("send_failed") == 2)
         assert numbers_in(sent) == [0, 1, 2]
-
-
-UDP_SEGMENT = 103
-"""include/uapi/linux/udp.h: the bytes of each datagram that one send makes, by segmentation offload."""
-
-
-@on_host
-def test_a_super_packet_is_one_copy(network: Network) -> None:
-    """What the README says is missing; turn this round when segments are mirrored one by one."""
-    with bound(network.guest, "10.1.0.2") as sender, network.engine(document()) as engine:
-        sender.setsockopt(SOL_UDP, UDP_SEGMENT, 1000)
-        sender.sendto(bytes(10_000), ("10.1.0.1", PORT))
-        until(engine, lambda: engine.counters()["sessions"]["tms-out"]["mirrored_packets"] > 0)
-        settle(engine)
-        found = engine.counters()["sessions"]["tms-out"]
-    assert (found["mirrored_packets"], found["truncated_packets"]) == (1, 1)
-    assert found["mirrored_bytes"] == 1500 + 50

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import numpy as np
+import pytest
 
 from mirrorplane.counters import Reason
 from mirrorplane.engines.userspace.ledger import Ledger
@@ -23,9 +23,9 @@ def plan(*sessions: str) -> Plan:
     return compile_plan(configuration(said))
 
 
-def count(ledger: Ledger, by: int) -> None:
-    """Add *by* to everything counted of the running plan."""
-    for column in ledger.counters:
+def count(ledger: Ledger, by: int, worker: int = -1) -> None:
+    """Have a worker, the last one, add *by* to everything counted of the running plan."""
+    for column in ledger.counters[worker]:
         column[:] += by
 
 
@@ -33,8 +33,9 @@ def tallies(ledger: Ledger) -> dict[str, int]:
     return {name: found["mirrored_packets"] for name, found in ledger.report()["sessions"].items()}
 
 
-def test_counts_follow_their_ids() -> None:
-    ledger = Ledger(plan("a", "b"))
+@pytest.mark.parametrize("workers", [1, 3])
+def test_counts_follow_their_ids(workers: int) -> None:
+    ledger = Ledger(plan("a", "b"), workers)
     count(ledger, 1)
     ledger.turn_to(plan("c", "b"))
     count(ledger, 10)
@@ -76,10 +77,19 @@ def test_an_empty_plan_keeps_everything() -> None:
 
 
 def test_the_running_counters_are_those_handed_out() -> None:
-    ledger = Ledger(plan("a"))
-    counters = ledger.turn_to(plan("a", "b"))
-    assert counters is ledger.counters
-    assert all(np.shares_memory(one, other) for one, other in zip(counters, ledger.counters, strict=True))
+    ledger = Ledger(plan("a"), 2)
+    assert ledger.turn_to(plan("a", "b")) is ledger.counters
+
+
+def test_what_workers_count_adds_up() -> None:
+    ledger = Ledger(plan("a"), 3)
+    for worker in range(3):
+        count(ledger, 10**worker, worker)
+    ledger.drop(0, 1000)
+    found = ledger.report()
+    assert found["sources"]["eni-a"]["directions"]["unknown"]["seen"] == 1111
+    assert found["filters"]["tmf-a"] == {"ingress": {"1": 111}, "egress": {"1": 111}}
+    assert tallies(ledger) == {"tms-a": 111}
 
 
 def test_drops_are_seen_and_not_mirrored() -> None:

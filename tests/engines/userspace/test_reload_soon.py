@@ -64,3 +64,12 @@ def test_close_gives_back_what_is_being_prepared(network: Network) -> None:
     go.set()
     sleep(0.5)
     assert (network.traces(), outcomes) == (before, [])
+
+
+@on_host
+def test_a_reload_waits_for_the_one_before(network: Network) -> None:
+    outcomes = Outcomes()
+    with network.engine(document()) as engine:
+        engine.reload_soon(lambda: with_session("tms-a"), outcomes.append)
+        changes = engine.reload(with_session("tms-b"))
+    assert [*outcomes, changes] == [added("tms-a"), added("tms-b", removed=("tms-a",))]
