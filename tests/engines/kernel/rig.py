@@ -1,29 +1,19 @@
 """The programs on a bench: every packet put in by hand, every copy taken where it leaves.
 
-Owns a device to mirror (`src`, its far end `far`), one that copies leave by (`out`), and between them the
-taps, gates and devices of an instance; and the comparison with the pipeline. Must not know what should become
-of a packet. A packet takes one of several ways through the programs (`Way`), which must make no difference.
+Owns, between the bench's devices, the taps, gates and devices of an instance. Must not know what should
+become of a packet. A packet takes one of several ways through the programs, which must make no difference.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
-from enum import Enum, auto
-from functools import lru_cache
-from os import sched_getaffinity, sched_setaffinity
-from socket import AF_PACKET, MSG_DONTWAIT, SOCK_RAW, socket
-from struct import pack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from socket import MSG_DONTWAIT
 from sys import byteorder
 from time import CLOCK_MONOTONIC, clock_gettime_ns, monotonic
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
-import yaml
 from pyroute2 import IPRoute
 
-from mirrorplane.batch import DIRECTIONS
-from mirrorplane.capture.memory import MemorySource
-from mirrorplane.capture.memory import Packet as Captured
 from mirrorplane.counters import N_DIRECTIONS, Counters, Reason
 from mirrorplane.engines.kernel.host.offloads import SENDING, switch_off
 from mirrorplane.engines.kernel.host.staging import make_relay, make_staging
@@ -32,38 +22,24 @@ from mirrorplane.engines.kernel.records import BUCKET, DEVICE, MAX_CPUS, N_BUCKE
 from mirrorplane.engines.kernel.register import Register
 from mirrorplane.engines.kernel.relays import attach
 from mirrorplane.engines.kernel.tables import Switchboard
-from mirrorplane.engines.replay import Replay, file_templates, into
-from mirrorplane.forward.memory import MemorySink
+from mirrorplane.engines.replay import file_templates
 from mirrorplane.lab.network import Host
-from mirrorplane.lab.recorder import ETH_P_ALL, LARGEST_FRAME, SOL_PACKET
-from mirrorplane.model import read
-from mirrorplane.plan import Plan, compile_plan
+from mirrorplane.lab.recorder import ETH_P_ALL, LARGEST_FRAME
+from mirrorplane.plan import Plan
 from mirrorplane.wire.flow import PORT_MASK
-from tests.oracle import Direction, Packet, mirror
-from tests.oracle.judge import TURNED_ROUND
+from tests.engines.live.bench import (
+    HEADER_LENGTH,
+    PATIENCE,
+    Judged,
+    Way,
+    on_one_cpu,
+    packet_socket,
+    pair,
+    senders,
+)
+from tests.oracle import Direction, Packet
 
 TAG = "0badcafe"
-MTU = 65535
-"""The most that a veth allows, so that no frame is too long for the bench."""
-
-TEST_RUN = range(15, 3400)
-"""Lengths of frames that BPF_PROG_TEST_RUN takes: more than an Ethernet header, less than a page with what
-the kernel puts around them (net/bpf/test_run.c, bpf_test_init)."""
-
-WHOLE = {b"\x08\x00": 34, b"\x86\xdd": 54}
-"""... and of these types no less, on kernels that look at it (bpf_prog_test_run_skb)."""
-
-SENDABLE = range(14, MTU + 14 + 1)
-"""Lengths of frames that a packet socket sends by a device of that MTU."""
-
-TAGS, UNTAGGED = (b"\x81\x00", b"\x88\xa8"), 20
-"""A tag is taken out of what arrives; what is too short for that goes no further (net/core/skbuff.c,
-skb_vlan_untag)."""
-
-PACKET_VNET_HDR = 15
-HEADER_LENGTH = pack("=2xH6x", 14)
-"""include/uapi/linux/if_packet.h, virtio_net.h: only the first 14 bytes are to lie in the linear area."""
-
 CONTEXT = 192
 MARK, IFINDEX = slice(8, 12), slice(40, 44)
 """struct __sk_buff (include/uapi/linux/bpf.h): its bytes, and two of its members."""
@@ -75,34 +51,7 @@ STAGED = 1
 """A bucket's `by`: enum road."""
 
 LIMIT = 1000
-PATIENCE = 5.0
-"""Wire packets that may wait in a queue, seconds that one may take: more than ever is needed."""
-
-
-class Way(Enum):
-    """How a packet gets to a tap, and its copy to the envelope."""
-
-    STRAIGHT = auto()
-    """BPF_PROG_TEST_RUN; the copy is cut and wrapped at once."""
-
-    STAGED = auto()
-    """BPF_PROG_TEST_RUN; the copy passes the staging pair, which takes VLAN tags out of it."""
-
-    RELAYED = auto()
-    """BPF_PROG_TEST_RUN; the copy passes a relay, as from another namespace."""
-
-    LIVE = auto()
-    """Sent over the device, its headers outside of the linear area; what arrives has lost its VLAN tag."""
-
-    def takes(self, packet: Packet) -> bool:
-        """Return whether *packet*, whose direction is the hook that it meets, can go this way at all."""
-        length, kind = len(packet.frame), packet.frame[12:14]
-        if packet.direction == "unknown":
-            return False
-        if self is not Way.LIVE:
-            return length in TEST_RUN and length >= WHOLE.get(kind, 0)
-        is_cut = packet.direction == "ingress" and kind in TAGS and length < UNTAGGED
-        return length in SENDABLE and not is_cut
+"""Wire packets that may wait in a queue: more than is ever needed."""
 
 
 class Segment(NamedTuple):
@@ -114,72 +63,10 @@ class Segment(NamedTuple):
     port: int
 
 
-class Judged(NamedTuple):
-    """What left, each copy behind the index of its packet; and what was counted, by the rows of the plan."""
-
-    copies: list[tuple[int, bytes]]
-    counters: Counters
-
-
-@lru_cache(maxsize=1)
-def _plan(text: str) -> Plan:
-    configuration = read(text, "case.yaml")
-    return compile_plan(configuration, tuple(configuration.interfaces), shared_wire=True)
-
-
-def live_plan(config: Mapping[str, Any]) -> Plan:
-    """Return a live engine's plan of a configuration, given as the dict that its YAML stands for.
-
-    Every interface is a source; of the same configuration twice in a row it is the same plan.
-    """
-    return _plan(yaml.safe_dump(config, sort_keys=False))
-
-
-def hooked(config: Mapping[str, Any], packets: Sequence[Packet], explicit: Direction) -> list[Packet]:
-    """Return *packets*, each with the hook where its source's device meets it as its direction.
-
-    A device tells the direction, so it is taken from where a capture finds it; "unknown" if that is nowhere.
-    """
-    verdicts = mirror(config, packets, direction=explicit).verdicts
-    return [
-        replace(packet, direction=_hook(config["interfaces"][packet.source], verdict.direction))
-        for packet, verdict in zip(packets, verdicts, strict=True)
-    ]
-
-
-def _hook(source: Mapping[str, Any], direction: Direction) -> Direction:
-    return TURNED_ROUND[direction] if source.get("side") == "host" else direction
-
-
-def piped(plan: Plan, packets: Sequence[Packet]) -> Judged:
-    """Run *packets* through the pipeline."""
-    row = {name: index for index, name in enumerate(plan.sources)}
-    captured = [
-        Captured(packet.frame, row[packet.source], index, DIRECTIONS.index(packet.direction))
-        for index, packet in enumerate(packets)
-    ]
-    sink = MemorySink()
-    run = Replay(plan, MemorySource(captured), into(sink, file_templates(plan)))
-    run.run()
-    return Judged([(copy.time, copy.data) for copy in sink.mirrored], run.counters)
-
-
-def differences(found: Judged, wanted: Judged) -> list[str]:
-    """Return what is not the same in both, a line each."""
-    wrong = [
-        f"{name}[{at}] is {one[at]}, expected {other[at]}"
-        for name, one, other in zip(Counters._fields, found.counters, wanted.counters, strict=True)
-        for at in np.flatnonzero(one != other)
-    ]
-    ours, theirs = dict(found.copies), dict(wanted.copies)
-    for index in sorted(ours.keys() | theirs.keys()):
-        one, other = ours.get(index, b""), theirs.get(index, b"")
-        wrong += [f"packet {index}: copied as {one.hex()}, expected {other.hex()}"] if one != other else []
-    return wrong or (["order or number of copies"] if found.copies != wanted.copies else [])
-
-
 class Rig:
     """The bench. It is used by threads on its host, one at a time: `run` does that by itself."""
+
+    ways = (Way.STRAIGHT, Way.STAGED, Way.RELAYED, Way.LIVE)
 
     def __init__(self, host: Host) -> None:
         """Put everything up on *host*, a host without other devices. Raises KernelError."""
@@ -189,11 +76,8 @@ class Rig:
         with ExitStack() as on_failure:
             self.loaded = on_failure.enter_context(closing(Loaded.anew()))
             host.netlink(self._set_up)
-            self._senders = {
-                name: on_failure.enter_context(host.call(_socket, device, 0))
-                for name, device in (("egress", "src"), ("ingress", "far"))
-            }
-            self._copies = on_failure.enter_context(host.call(_socket, "out", ETH_P_ALL))
+            self._senders = senders(host, on_failure)
+            self._copies = on_failure.enter_context(host.call(packet_socket, "out", ETH_P_ALL))
             self._stack = on_failure.pop_all()
 
     def __enter__(self) -> Self:
@@ -203,7 +87,7 @@ class Rig:
         self._stack.close()
 
     def _set_up(self, netlink: IPRoute) -> None:
-        self._source, self._out = (_pair(netlink, *names) for names in (("src", "far"), ("out", "sink")))
+        self._source, self._out = (pair(netlink, *names) for names in (("src", "far"), ("out", "sink")))
         switch_off("out", SENDING)  # a tag beside the frame would not be seen
         staging, relay = make_staging(netlink, TAG), make_relay(netlink, TAG, 0, None)
         self._staging, self._relay = staging.a_index, relay.a_index
@@ -274,7 +158,7 @@ class Rig:
 
     def _run(self, plan: Plan, packets: Sequence[Packet], way: Way) -> Judged:
         copies: list[tuple[int, bytes]] = []
-        with _on_one_cpu():
+        with on_one_cpu():
             self.turn_to(plan)
             self._write_buckets(way)
             before, mirrored = self.counted(plan), 0
@@ -333,32 +217,3 @@ class Rig:
                 return self._copies.recv(LARGEST_FRAME, MSG_DONTWAIT)
             except BlockingIOError:
                 assert monotonic() < deadline, "a copy that was counted as mirrored has not left"
-
-
-def _pair(netlink: IPRoute, name: str, peer: str) -> int:
-    """Make a veth pair that keeps quiet, up; return the index of its first end."""
-    netlink.link("add", kind="veth", ifname=name, mtu=MTU, peer={"ifname": peer, "mtu": MTU})
-    indexes = [int(netlink.link_lookup(ifname=end)[0]) for end in (name, peer)]
-    for index in indexes:
-        netlink.link("set", index=index, arp=False, state="up")
-    return indexes[0]
-
-
-def _socket(device: str, protocol: int) -> socket:
-    """Return a packet socket on *device*: of protocol 0 it takes nothing in, and sends behind an offload."""
-    packets = socket(AF_PACKET, SOCK_RAW, 0)
-    if not protocol:
-        packets.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    packets.bind((device, protocol))
-    return packets
-
-
-@contextmanager
-def _on_one_cpu() -> Iterator[None]:
-    """Keep this thread, and with it the kernel's work on its packets, on one CPU: nothing is overtaken."""
-    allowed = sched_getaffinity(0)
-    sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        sched_setaffinity(0, allowed)

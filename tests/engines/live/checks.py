@@ -1,5 +1,6 @@
 """What has to be true of the copies that leave for a sensor."""
 
+from collections import defaultdict
 from typing import Any
 
 from tests.engines.live.mirror import Mirror
@@ -21,6 +22,9 @@ from tests.engines.live.wire import (
 
 MTU = 1500
 """Of the mirrored wire."""
+
+WANTED = {"seen", "mirrored", "arp", "no_rule"}
+"""What is counted where nothing is lost."""
 
 EVERYTHING6 = EVERYTHING | {"priority": 2, "source_cidr_block": "::/0", "destination_cidr_block": "::/0"}
 
@@ -49,15 +53,10 @@ def of(found: list[Copy], number: int) -> list[Copy]:
 def check_counts(mirror: Mirror, found: list[Copy]) -> None:
     """Assert that what is counted as mirrored left, and that nothing that should have been was lost."""
     counted = mirror.counted()
+    assert {reason for count in counted.values() for reason in count} <= WANTED
     left = {"ingress": [copy.vni for copy in found].count(INGRESS)}
     left["egress"] = len(found) - left["ingress"]
-    assert {way: count["mirrored"] for way, count in counted.items()} == left
-    assert {reason for count in counted.values() for reason in count} <= {
-        "seen",
-        "mirrored",
-        "arp",
-        "no_rule",
-    }
+    assert {way: counted[way]["mirrored"] for way in left} == left
 
 
 def check_streams(
@@ -86,3 +85,22 @@ def check_stream(segments: list[Segment], sent: Sent) -> None:
     assert stream(segments) == sent.content
     assert len(with_data(segments)) == sent.data_segments
     assert are_in_order(segments) or sent.n_overtaken
+
+
+def differences(found: list[Copy], wanted: list[Copy]) -> list[str]:
+    """Return where the frames of a VNI and an outer source port are not the same, in order, a line each."""
+    wrong, ours, theirs = [], _flows(found), _flows(wanted)
+    for flow in ours.keys() | theirs.keys():
+        one, other = ours[flow], theirs[flow]
+        if one != other:
+            pairs = enumerate(zip(one, other, strict=False))
+            first = next((f"{at}: {a.hex()}, expected {b.hex()}" for at, (a, b) in pairs if a != b), "")
+            wrong.append(f"{flow}: {len(one)} frames, expected {len(other)}; {first}")
+    return wrong
+
+
+def _flows(copies: list[Copy]) -> dict[tuple[int, int], list[bytes]]:
+    found = defaultdict(list)
+    for copy in copies:
+        found[copy.vni, copy.port].append(copy.frame)
+    return found

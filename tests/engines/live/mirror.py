@@ -9,8 +9,9 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any, Self, TypeVar
 
+from mirrorplane.lab.network import Host
 from mirrorplane.lab.recorder import Recorder
-from tests.engines.live.network import Engine, Network, configuration
+from tests.engines.live.network import Engine, EngineName, Network, configuration
 from tests.engines.live.wire import Copy, copies
 from tests.engines.running import check_conservation
 
@@ -26,10 +27,22 @@ PATIENCE = 10.0
 class Mirror:
     """The engine, with `settings` in every configuration, and what it sends."""
 
-    def __init__(self, network: Network, said: dict[str, Any], settings: dict[str, Any]) -> None:
-        """Start the engine; it runs until the end of `with`."""
+    def __init__(
+        self,
+        network: Network,
+        said: dict[str, Any],
+        settings: dict[str, Any],
+        engine: EngineName | None = None,
+        sensor: Host | None = None,
+    ) -> None:
+        """Start the engine, the network's own if none is named; it runs until the end of `with`.
+
+        *sensor* is who it mirrors to, by its eth0, if that is not the network's.
+        """
         self.network, self.settings = network, settings
-        self._questions: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.engine_name: EngineName = engine or network.engine_name
+        self._sensor = sensor or network.sensor
+        self._questions: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._stop = Event()
         self._before: dict[str, Counter[str]] = {}
         started = Future[Engine]()
@@ -39,7 +52,7 @@ class Mirror:
 
     def _run(self, said: dict[str, Any], started: Future[Engine]) -> None:
         try:
-            engine = self.network.start(said)
+            engine = self.network.start(said, self.engine_name)
         except BaseException as error:  # noqa: BLE001 - it is handed to who waits
             started.set_exception(error)
             return
@@ -64,19 +77,36 @@ class Mirror:
         return answer.result(PATIENCE)
 
     @contextmanager
-    def recording(self, said: dict[str, Any]) -> Iterator[Recorder]:
-        """Mirror as *said*, record what leaves for the sensor meanwhile, and count from now on.
+    def held(self) -> Iterator[None]:
+        """Keep the engine's thread from its work meanwhile."""
+        go_on = Event()
+        self._questions.put(lambda: go_on.wait(PATIENCE))
+        try:
+            yield
+        finally:
+            go_on.set()
 
-        Not what arrives there: the far end of a lab's link has a queue for each CPU, in which packets
-        overtake one another, and are dropped.
-        """
+    @contextmanager
+    def recording(self, said: dict[str, Any]) -> Iterator[Recorder]:
+        """Mirror as *said*, record what leaves for the sensor meanwhile, and count from now on."""
         self.ask(lambda engine: engine.reload(configuration(said | self.settings)))
         while not all(way.startswith("by ") for way in self.ask(lambda engine: engine.targets()).values()):
             sleep(A_WHILE)
-        with Recorder(self.network.host, "up") as recorder:
+        with self._recorder() as recorder:
             self._before = self._totals()
             yield recorder
         assert recorder.lost == 0
+
+    def _recorder(self) -> Recorder:
+        """Return a recorder of the copies.
+
+        What the programs send, packet sockets on the uplink see; what a ring sends, they do not. What arrives
+        at the sensor is the same, but the far end of a lab's link has a queue for each CPU, in which packets
+        of different senders overtake one another, and are dropped.
+        """
+        if self.engine_name == "kernel":
+            return Recorder(self.network.host, "up")
+        return Recorder(self._sensor, "eth0", outgoing=False)
 
     def got(self, recorder: Recorder) -> list[Copy]:
         """Return the copies that left, when no more come."""
@@ -88,15 +118,19 @@ class Mirror:
         return copies(recorder)
 
     def counted(self) -> dict[str, Counter[str]]:
-        """Return what was counted of the guest since `recording` began, by direction."""
-        return {way: count - self._before[way] for way, count in self._totals().items()}
+        """Return what was counted of the guest since `recording` began, by direction.
+
+        What found a ring full is of "unknown" direction, which is there if that has happened at all.
+        """
+        return {way: count - self._before.get(way, Counter()) for way, count in self._totals().items()}
 
     def _totals(self) -> dict[str, Counter[str]]:
         found = self.ask(lambda engine: engine.counters())
         check_conservation(found)
         totals = {"ingress": Counter[str](), "egress": Counter[str]()}
         for way, count in found["sources"]["eni-guest"]["directions"].items():
-            totals[way].update({"seen": count["seen"], "mirrored": count["mirrored"]} | count["not_mirrored"])
+            counts = {"seen": count["seen"], "mirrored": count["mirrored"]} | count["not_mirrored"]
+            totals.setdefault(way, Counter()).update(counts)
         return totals
 
     def __enter__(self) -> Self:

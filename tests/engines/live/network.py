@@ -74,6 +74,11 @@ def document() -> dict[str, Any]:
     }
 
 
+def inside(guest: Host) -> dict[str, Any]:
+    """Return what the interface says of the guest's own device, in the guest's network namespace."""
+    return {"device": "eth0", "side": "eni", "netns": guest.namespace.reference}
+
+
 def configuration(said: dict[str, Any]) -> Configuration:
     """Return what *said* means."""
     return read(yaml.safe_dump(said), "live.yaml")
@@ -111,9 +116,9 @@ class Network:
         """Remove the guest's wire."""
         self.host.netlink(lambda netlink: netlink.link("del", ifname="gst"))
 
-    def start(self, said: dict[str, Any]) -> Engine:
-        """Start an engine in this thread, which must be on the host."""
-        if self.engine_name == "userspace":
+    def start(self, said: dict[str, Any], engine: EngineName | None = None) -> Engine:
+        """Start an engine, the network's own if none is named, in this thread, which must be on the host."""
+        if (engine or self.engine_name) == "userspace":
             return Userspace(configuration(said), self.lines.append)
         return Kernel(configuration(said), self.lines.append, f"{self.lab.name} {next(self._numbers)}")
 
@@ -191,6 +196,12 @@ def traces(host: Host) -> list[str]:
 
     rings = host.run(["cat", "/proc/net/packet"]).stdout.splitlines()[1:]
     return [f"{host.name}: {trace}" for trace in (f"{len(rings)} rings", *sorted(host.netlink(look)))]
+
+
+def frames_passed(host: Host, device: str) -> int:
+    """Return how many frames, super-packets or not, a device has carried."""
+    statistics = host.netlink(lambda netlink: netlink.get_links(ifname=device)[0].get("IFLA_STATS64"))
+    return int(statistics["rx_packets"] + statistics["tx_packets"])
 
 
 class Talkers:

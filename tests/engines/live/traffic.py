@@ -1,5 +1,6 @@
 """Real conversations of the guest with its host: TCP both ways at once, and frames made by hand."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from socket import (
@@ -14,12 +15,14 @@ from socket import (
     TCP_INFO,
     socket,
 )
-from struct import Struct, unpack_from
+from struct import unpack_from
+from time import sleep
 from typing import NamedTuple
 
 import numpy as np
 
 from mirrorplane.lab.network import Host
+from tests.engines.live.offloaded import Offloaded
 
 SO_MAX_PACING_RATE = 47
 """include/uapi/asm-generic/socket.h: bytes a second, in super-packets still."""
@@ -28,15 +31,18 @@ DATA_SEGS_OUT, RCV_OOOPACK, TCP_INFO_LENGTH = 156, 224, 256
 """struct tcp_info, include/uapi/linux/tcp.h; segments are counted as on the wire (tcp_skb_pcount)."""
 
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
-VNET = Struct("=BBHHHH")
-"""struct virtio_net_hdr, include/uapi/linux/virtio_net.h: flags, GSO type, header length, GSO size, where
-what the checksum sums begins and where, from there, it is put."""
 
-VIRTIO_NET_HDR_F_NEEDS_CSUM = 1
-VIRTIO_NET_HDR_GSO_TCPV4 = 1
+UDP_SEGMENT = 103
+"""include/uapi/linux/udp.h: the bytes of each datagram that one send makes, by segmentation offload."""
+
+MEGABYTE = 1_000_000
+RATE = 40 * MEGABYTE
+"""Bytes a second and direction, which the recorder keeps up with."""
 
 CHUNK = 1 << 18
 TIMEOUT = 20.0
+BREATH = 0.001
+"""Seconds between two packets that segments are made of."""
 
 
 class Sent(NamedTuple):
@@ -106,11 +112,19 @@ def _info(end: socket, at: int) -> int:
     return int(unpack_from("=I", end.getsockopt(IPPROTO_TCP, TCP_INFO, TCP_INFO_LENGTH), at)[0])
 
 
-def send_frames(host: Host, device: str, frames: list[bytes], vnet: bytes = b"") -> None:
-    """Send frames as they are, each behind the virtio header *vnet* if there is one."""
+def send_frames(host: Host, device: str, frames: Iterable[bytes]) -> None:
+    """Send frames as they are."""
     with host.call(socket, AF_PACKET, SOCK_RAW, 0) as raw:
-        if vnet:
-            raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         raw.bind((device, 0))
         for frame in frames:
-            raw.send(vnet + frame)
+            raw.send(frame)
+
+
+def send_offloaded(host: Host, device: str, packets: Iterable[Offloaded]) -> None:
+    """Send what the stack is to finish, slowly: what it makes of it has to find room in its queues."""
+    with host.call(socket, AF_PACKET, SOCK_RAW, 0) as raw:
+        raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        raw.bind((device, 0))
+        for packet in packets:
+            raw.send(packet.lacking + packet.frame)
+            sleep(BREATH)

@@ -1,6 +1,5 @@
-"""The contract: every vector through the programs, each way that a packet can take through them."""
+"""The contract: every vector through each engine, each way that a packet can take through it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
@@ -9,20 +8,10 @@ import pytest
 from mirrorplane.counters import N_REASONS, Reason
 from mirrorplane.engines.replay import file_templates
 from mirrorplane.engines.report import report
-from mirrorplane.lab.network import Lab
 from mirrorplane.plan import Plan
 from mirrorplane.plan.tables import HEADER_STRIDE, Templates
-from tests.engines.kernel.rig import (
-    SENDABLE,
-    Judged,
-    Rig,
-    Segment,
-    Way,
-    differences,
-    hooked,
-    live_plan,
-    piped,
-)
+from tests.engines.kernel.rig import Rig, Segment
+from tests.engines.live.bench import SENDABLE, Bench, Judged, Way, differences, hooked, live_plan, piped
 from tests.oracle import mirror
 from tests.vectors import CASES
 from tests.vectors.case import Case, Result, Sent, complaints, stream_complaints
@@ -66,26 +55,20 @@ def wrong_with(cases: list[Case], found: Judged) -> list[str]:
     return wrong
 
 
-@pytest.fixture(scope="module")
-def rig(allowed: None, bpf: None) -> Iterator[Rig]:
-    """A bench for all of them."""
-    with Lab() as lab, Rig(lab.host("bench")) as made:
-        yield made
-
-
 @pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].id}, and {len(cases) - 1} more")
-def test_vectors(rig: Rig, cases: list[Case]) -> None:
+def test_vectors(bench: Bench, cases: list[Case]) -> None:
     plan = live_plan(cases[0].config)
-    for way in Way:
+    for way in bench.ways:
         chosen = [by(way, case) for case in cases]
         whole = Case("all", cases[0].config, tuple(shot for case in chosen for shot in case.shots))
-        run = rig.run(plan, whole.packets, way)
+        run = bench.run(plan, whole.packets, way)
         assert differences(run, piped(plan, whole.packets)) == [], way
         assert wrong_with(chosen, run) == [], way
         counted = dict(report(plan, run.counters))
         assert stream_complaints(whole, [copy for _, copy in run.copies], counted) == [], way
         if way is Way.STAGED:
-            check_envelopes(rig, plan, whole)
+            assert isinstance(bench, Rig)
+            check_envelopes(bench, plan, whole)
 
 
 def check_envelopes(rig: Rig, plan: Plan, case: Case) -> None:
@@ -126,7 +109,7 @@ def port(copy: bytes) -> int:
 
 
 def test_what_no_device_meets() -> None:
-    """Of all packets these are for captures only; the others go through the programs, nearly all each way."""
+    """Of all packets these are for captures only; the others go through the engines, nearly all each way."""
     packets = [packet for case in MET for packet in case.packets]
     left = [packet for packet in packets if not any(way.takes(packet) for way in Way)]
     told = [packet.frame for packet in left if packet.direction != "unknown"]
@@ -134,5 +117,5 @@ def test_what_no_device_meets() -> None:
     assert sum(len(frame) < SENDABLE.start for frame in told) == 16
     assert [frame[12:] for frame in told if len(frame) == SENDABLE.start] == [b"\x81\x00"]
     assert [len(frame) for frame in told if len(frame) > SENDABLE.start] == [66062, 66082, 70054]
-    assert [sum(way.takes(packet) for packet in packets) for way in Way] == [1337, 1337, 1337, 1344]
+    assert [sum(way.takes(packet) for packet in packets) for way in Way] == [1337, 1337, 1337, 1344, 1344]
     assert len(packets) == 1388
