@@ -4,7 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from benchmarks import live, measure, peers, pipeline, replay
+from benchmarks import live, measure, peers, pipeline, replay, rings
 from benchmarks.sample import Options
 from mirrorplane.cli.outcome import exit_codes
 
@@ -13,6 +13,7 @@ ALL = {
     "rules": pipeline.by_rules,
     "peers": peers.compare,
     "replay": replay.compare,
+    "rings": rings.compare,
 }
 LIVE = "live"
 SECONDS, QUICK_SECONDS = 1.5, 0.3

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import NamedTuple
 
 from pyroute2 import IPRoute
@@ -103,7 +104,7 @@ def at_work(mirror: str, network: Network, wanted: Wanted, cpu: int) -> Iterator
     with ExitStack() as stack:
         if mirror in ENGINES:
             text = configuration(mirror, wanted, cpu)
-            stack.enter_context(_engine(ENGINES[mirror], network.host, text, account))
+            stack.enter_context(engine(ENGINES[mirror], network.host, text, account))
         elif mirror in _PEERS:
             stack.enter_context(_peer(network.host, *_PEERS[mirror]))
         yield account
@@ -119,21 +120,22 @@ def why_not(mirror: str, network: Network, cpu: int) -> str | None:
 
 
 @contextmanager
-def _engine(engine: str, host: Host, text: str, account: Account) -> Iterator[None]:
+def engine(name: str, host: Host, text: str, account: Account | None = None) -> Iterator[Popen[str]]:
+    """Have an engine at work, as a user starts it, while the block runs. Raises LabError or FailedError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "live.yaml"
         path.write_text(text)
-        command = [sys.executable, "-m", "mirrorplane", "run", str(path), "--engine", engine]
-        running = host.spawn(command)
+        running = host.spawn([sys.executable, "-m", "mirrorplane", "run", str(path), "--engine", name])
         try:
             await_ready(running)
-            yield
+            yield running
         finally:
             running.send_signal(signal.SIGTERM)
             output, errors = running.communicate(timeout=LONGEST_END)
         if running.returncode:
             raise FailedError(f"mirrorplane run ended with {running.returncode}: {errors.strip()}")
-        account.report = json.loads(output.splitlines()[-1])
+        if account is not None:
+            account.report = json.loads(output.splitlines()[-1])
 
 
 @contextmanager

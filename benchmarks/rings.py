@@ -1,0 +1,106 @@
+"""The userspace engine from ring to ring: how fast it works off what is there, by workers.
+
+Owns the measurement. Must not know what an engine does. The engine is stopped (SIGSTOP), as many packets as
+its receive rings hold are sent past it, and it goes on: nobody else uses the CPUs then, and the time is from
+there to the arrival of the last copy at the sensor, whose device drops and counts them.
+"""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import measure
+from benchmarks.lab import Network, network
+from benchmarks.load import Flood
+from benchmarks.mirrors import USERSPACE, Wanted, configuration, engine
+from benchmarks.traffic import UDP
+from mirrorplane.cli.outcome import FailedError
+from mirrorplane.lab import namespaces
+
+SIZE = 64
+WANTED = Wanted(UDP, packet_length=128, rules=10)
+
+AT_ONCE = 60_000
+"""Frames that the ring of one worker holds, 160 bytes each, also where flows are not shared out evenly."""
+
+LOOK = 0.001
+"""Seconds between two looks whether all copies have arrived."""
+
+PATIENCE = 5.0
+
+
+class Drained(NamedTuple):
+    """What came of it: copies a second, and seconds of the engine's CPU time a copy."""
+
+    rate: float
+    cost: float
+
+
+def compare() -> None:
+    """Measure one worker and, where there is a second CPU, two; print the table."""
+    why = namespaces.missing()
+    if why is not None:
+        print(f"left out: rings ({why})")
+        return
+    with network() as built:
+        numbers = range(1, min(len(os.sched_getaffinity(0)), 2) + 1)
+        samples = alternating({str(number): partial(drained, built, number) for number in numbers})
+    rows = [[name, *_cells(found, samples["1"])] for name, found in samples.items()]
+    title = f"rings: {SIZE}-byte packets, PacketLength {WANTED.packet_length}, {WANTED.rules} rules"
+    measure.show(title, ["workers", "million packets/s", "us of CPU a packet", "times 1 worker"], rows)
+
+
+def alternating(sides: dict[str, "partial[Drained]"]) -> dict[str, list[Drained]]:
+    """Measure the sides in turn; the first turn is not counted."""
+    rounds = [{name: side() for name, side in sides.items()} for _ in range(measure.PAIRS + 1)]
+    return {name: [each[name] for each in rounds[1:]] for name in sides}
+
+
+def _cells(found: list[Drained], single: list[Drained]) -> list[str]:
+    rate = measure.figure([each.rate / 1e6 for each in found])
+    cost = measure.figure([each.cost * 1e6 for each in found])
+    ratio = measure.ratio([each.rate for each in found], [each.rate for each in single])
+    return [str(rate), str(cost), str(ratio)]
+
+
+def drained(built: Network, workers: int) -> Drained:
+    """Send past an engine with so many workers while it is stopped, and have it work that off."""
+    count = AT_ONCE * workers
+    said = f"userspace: {{workers: {workers}}}\n"
+    with engine("userspace", built.host, said + configuration(USERSPACE, WANTED, 0)) as running:
+        running.send_signal(signal.SIGSTOP)
+        try:
+            flood(built, count)
+            spent, before = cpu_time(running.pid), built.sensor_port.count().received
+        finally:
+            running.send_signal(signal.SIGCONT)
+        lasted = until_arrived(built, before + count)
+        return Drained(count / lasted, (cpu_time(running.pid) - spent) / count)
+
+
+def flood(built: Network, count: int) -> None:
+    """Send so many frames from a thread of its own, which will be bound to a CPU."""
+    cpu = min(os.sched_getaffinity(0))
+    with closing(Flood(built, SIZE, cpu)) as frames, ThreadPoolExecutor(1) as thread:
+        thread.submit(frames.send, count).result()
+
+
+def until_arrived(built: Network, count: int) -> float:
+    """Return the seconds until the sensor's device has counted so many packets."""
+    began = time.perf_counter()
+    while (arrived := built.sensor_port.count().received) < count:
+        if time.perf_counter() - began > PATIENCE:
+            raise FailedError(f"{count - arrived} copies did not arrive")
+        time.sleep(LOOK)
+    return time.perf_counter() - began
+
+
+def cpu_time(pid: int) -> float:
+    """Return the seconds that all threads of a process have been at work (proc(5), schedstat)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
