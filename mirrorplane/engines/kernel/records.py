@@ -112,7 +112,10 @@ QUEUE = np.dtype(
         ("awake", "u8"),
         ("wakeful", "u8"),
         ("staged", "i8"),
-        ("apart_again", "u8", 3),
+        ("since", "u8"),
+        ("waiting", "u4"),
+        ("served", "u4"),
+        ("apart_again", "u8"),
     ]
 )
 """These two are the programs' own: what travels, and by which road."""

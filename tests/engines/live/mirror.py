@@ -115,6 +115,7 @@ class Mirror:
             assert monotonic() < end, "it does not end"
             before, n_frames = counted, len(recorder.frames)
             sleep(QUIET)
+        check_conservation(self.ask(lambda engine: engine.counters()))
         return copies(recorder)
 
     def counted(self) -> dict[str, Counter[str]]:
@@ -126,7 +127,6 @@ class Mirror:
 
     def _totals(self) -> dict[str, Counter[str]]:
         found = self.ask(lambda engine: engine.counters())
-        check_conservation(found)
         totals = {"ingress": Counter[str](), "egress": Counter[str]()}
         for way, count in found["sources"]["eni-guest"]["directions"].items():
             counts = {"seen": count["seen"], "mirrored": count["mirrored"]} | count["not_mirrored"]

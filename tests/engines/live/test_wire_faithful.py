@@ -24,7 +24,7 @@ from tests.engines.live.mirror import Mirror
 from tests.engines.live.modes import HOST6, Mode, names
 from tests.engines.live.network import EGRESS, INGRESS, PORT, Network, bound, document, frames_passed, inside
 from tests.engines.live.traffic import MEGABYTE, RATE, UDP_SEGMENT, send_frames, transfer
-from tests.engines.live.wire import are_checksums_right, protocol, said_length, tcp
+from tests.engines.live.wire import are_ascending, are_checksums_right, protocol, said_length, tcp
 
 ETHERNET = {"dst": "02:00:00:00:01:01", "src": "02:00:00:00:01:02"}
 ADDRESSES = {"src": "10.1.0.2", "dst": "10.1.0.1"}
@@ -56,6 +56,22 @@ def test_order_is_kept_at_full_speed(mirror: Mirror) -> None:
             found = mirror.got(recorder)
         check_streams(found, ends)
         check_counts(mirror, found)
+
+
+@pytest.mark.parametrize("mode", ["handed over"], indirect=True)
+def test_what_is_not_lost_is_in_order_at_full_speed(mirror: Mirror) -> None:
+    """Super-packets wait for their turn then, in a queue that others come to meanwhile.
+
+    Not inline: a sender that moves to another CPU leaves segments behind in the queue of the first.
+    """
+    network = mirror.network
+    for _ in range(5):
+        with mirror.recording(document()) as recorder:
+            ends = transfer(network.guest, network.host, "10.1.0.1", 10 * MEGABYTE)
+            segments = [tcp(copy.frame) for copy in of(mirror.got(recorder), wire.TCP)]
+        for sent in ends:
+            own = [segment for segment in segments if segment.source_port == sent.port]
+            assert are_ascending(own) or sent.n_overtaken
 
 
 def test_each_segment_is_cut_on_its_own(mirror: Mirror) -> None:

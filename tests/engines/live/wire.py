@@ -4,6 +4,7 @@ Read by the letter of the formats, with nothing of the pipeline's.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
@@ -160,6 +161,12 @@ def _end(segment: Segment, base: int) -> int:
 def with_data(segments: Iterable[Segment]) -> list[Segment]:
     """Return the segments that carry data."""
     return [segment for segment in segments if segment.size]
+
+
+def are_ascending(segments: Iterable[Segment]) -> bool:
+    """Return whether no segment with data begins before the one ahead of it, whatever is missing."""
+    sequences = [segment.sequence for segment in with_data(segments)]
+    return all((after - before) % SEQUENCE < SEQUENCE // 2 for before, after in pairwise(sequences))
 
 
 def are_in_order(segments: Iterable[Segment]) -> bool:

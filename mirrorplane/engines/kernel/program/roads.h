@@ -19,9 +19,8 @@ enum {
 	MAGIC = 0x4d49524f, /* in skb->cb[0]: the two words behind it are ours */
 	BULK = 100000000, /* ns: a flow that sent a super-packet this recently stays on its road */
 	FORGOTTEN = 1000000000, /* ns: copies that have been staged for longer were dropped on their way */
-	STALLED = 10000000, /* ns: a full queue of which nothing was taken for that long was dropped */
+	STALLED = 10000000, /* ns: what was not taken out of a queue for that long was dropped */
 	WAKE = 30000, /* ns: a CPU that was brought a copy this recently is kept awake for the next */
-	MOST_TURNS = 256, /* that a super-packet waits for staging */
 };
 
 struct way_out {
@@ -151,7 +150,7 @@ INLINE long clone_to(struct __sk_buff *skb, u32 ifindex, u32 mark, enum road roa
 	skb->cb[1] = mark;
 	skb->cb[2] = road;
 	skb->cb[3] = n_packets;
-	skb->cb[4] = 0; /* turns that it has waited */
+	skb->cb[4] = 0; /* its number, where it has to wait */
 	if (unhashed)
 		set_hash(skb, mark); /* or the kernel would dissect the packet, to find the one CPU that there is */
 	refused = clone_redirect(skb, ifindex, 0);
@@ -205,26 +204,52 @@ INLINE enum reason dispatch(struct __sk_buff *skb, const struct control *control
 	return queue_up(skb, control, bucket, &out, mark);
 }
 
+/* Whether it is the turn of a relayed super-packet with that number, 0 if it has none yet. */
+INLINE int is_next(const struct queue *queue, u32 number)
+{
+	return number ? (s32)(number - queue->served) <= 1 : queue->waiting == queue->served;
+}
+
+/* Whether nobody's turn has come for so long that segments, or the next one to go, must have been dropped. */
+INLINE int is_stuck(const struct queue *queue, u32 number)
+{
+	return number && (s64)(ktime_get_coarse_ns() - queue->since) > STALLED;
+}
+
 /*
  * Whether a relayed super-packet has to let others go first. Its segments meet in the kernel's queue of this CPU
  * with those before it, and with what a sensor on this host is sent; the queue takes as many packets, but a
  * super-packet counts as one of them. So only a quarter of the queue is filled with segments, and who comes then
- * goes to the queue's end again, behind the segments and before whoever comes later: the order stays.
+ * goes to the queue's end again. Others have come there meanwhile: who waits has a number, and goes in its turn.
  */
 INLINE int must_wait(struct __sk_buff *skb, const struct control *control, struct bucket *bucket,
 		     struct queue *queue)
 {
-	u32 n_packets = skb->cb[3];
+	u32 n_packets = skb->cb[3], number = skb->cb[4];
 
-	if (queue->put - queue->done <= n_packets)
-		queue->staged = bucket->staged = 0; /* nothing else is on its way, whatever was lost */
-	if (skb->cb[4] == 0)
+	if (queue->put - queue->done <= n_packets) { /* nothing else is on its way, whatever was lost */
+		queue->staged = bucket->staged = 0;
+		queue->served = queue->waiting;
+	}
+	if (!number)
 		__sync_fetch_and_add(&bucket->staged, n_packets); /* from here on its flow has to follow it */
-	if (queue->staged <= 0 || queue->staged + n_packets <= control->room / 4 || skb->cb[4] >= MOST_TURNS) {
+	if (is_stuck(queue, number)) {
+		queue->staged = 0;
+		queue->served = number - 1;
+	}
+	if (is_next(queue, number) && (queue->staged <= 0 || queue->staged + n_packets <= control->room / 4)) {
+		if ((s32)(number - queue->served) > 0 && number)
+			queue->served = number;
+		queue->since = ktime_get_coarse_ns();
 		queue->staged += n_packets;
 		return 0;
 	}
-	skb->cb[4]++;
+	if (!number) {
+		if (queue->waiting == queue->served)
+			queue->since = ktime_get_coarse_ns();
+		queue->waiting = queue->waiting + 1 ?: 1;
+		skb->cb[4] = queue->waiting;
+	}
 	return 1;
 }
 

@@ -112,7 +112,10 @@ struct queue {
 	u64 awake; /* ns, when the wakeful packet was last seen; 0: there is none */
 	u64 wakeful; /* which one it is */
 	s64 staged; /* segments that are in the staging pair now */
-	u64 apart_again[3];
+	u64 since; /* ns, coarse, when one that waited was let go, or the first of them began to wait */
+	u32 waiting; /* the last number that was given to one that has to wait */
+	u32 served; /* the number of the last one that was let go */
+	u64 apart_again;
 };
 
 struct page {
