@@ -60,18 +60,20 @@ def test_order_is_kept_at_full_speed(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize("mode", ["handed over"], indirect=True)
 def test_super_packets_that_wait_go_in_their_turn(mirror: Mirror) -> None:
-    """In some streams the mirrored wire itself, one queue a CPU, has packets overtake others; not in most.
+    """Judged by streams in which the mirrored wire itself had nothing overtaken, as far as TCP knows.
 
     Inline nobody waits; but a sender that moves to another CPU leaves segments in the queue of the first.
     """
-    network, ascending = mirror.network, []
-    for _ in range(5):
+    network, ascending = mirror.network, list[bool]()
+    for _ in range(20):
         with mirror.recording(document()) as recorder:
             ends = transfer(network.guest, network.host, "10.1.0.1", 10 * MEGABYTE)
             segments = [tcp(copy.frame) for copy in of(mirror.got(recorder), wire.TCP)]
         for sent in ends:
             own = [segment for segment in segments if segment.source_port == sent.port]
-            ascending.append(are_ascending(own))
+            ascending += [] if sent.n_overtaken else [are_ascending(own)]
+        if len(ascending) >= 6:
+            break
     assert ascending.count(True) > ascending.count(False), ascending
 
 
