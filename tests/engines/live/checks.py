@@ -56,7 +56,8 @@ def check_counts(mirror: Mirror, found: list[Copy]) -> None:
     assert {reason for count in counted.values() for reason in count} <= WANTED
     left = {"ingress": [copy.vni for copy in found].count(INGRESS)}
     left["egress"] = len(found) - left["ingress"]
-    assert {way: counted[way]["mirrored"] for way in left} == left
+    mirrored = {way: counted[way]["mirrored"] for way in left}
+    assert mirrored == left, f"{mirrored} counted, {left} left"
 
 
 def check_streams(
