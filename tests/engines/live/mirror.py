@@ -45,6 +45,7 @@ class Mirror:
         self._questions: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._stop = Event()
         self._before: dict[str, Counter[str]] = {}
+        self._final: dict[str, Counter[str]] | None = None
         started = Future[Engine]()
         self._thread = Thread(target=network.host.call, args=(self._run, said | settings, started))
         self._thread.start()
@@ -93,7 +94,7 @@ class Mirror:
         while not all(way.startswith("by ") for way in self.ask(lambda engine: engine.targets()).values()):
             sleep(A_WHILE)
         with self._recorder() as recorder:
-            self._before = self._totals()
+            self._before, self._final = self._totals(), None
             yield recorder
         assert recorder.lost == 0
 
@@ -109,20 +110,29 @@ class Mirror:
         return Recorder(self._sensor, "eth0", outgoing=False)
 
     def got(self, recorder: Recorder) -> list[Copy]:
-        """Return the copies that left, when no more come."""
-        before, n_frames, end = None, -1, monotonic() + PATIENCE
-        while (counted := self.counted()) != before or len(recorder.frames) != n_frames:
+        """Return the copies that left, when no more come; `counted` is of this moment from then on.
+
+        Later there may be more: hosts have things of their own to say.
+        """
+        before, frames, end = self.counted(), list(recorder.frames), monotonic() + PATIENCE
+        while True:
             assert monotonic() < end, "it does not end"
-            before, n_frames = counted, len(recorder.frames)
             sleep(QUIET)
+            now, frames_now = self.counted(), list(recorder.frames)
+            if (now, len(frames_now)) == (before, len(frames)):
+                break
+            before, frames = now, frames_now
+        self._final = before
         check_conservation(self.ask(lambda engine: engine.counters()))
-        return copies(recorder)
+        return copies(seen.frame for seen in frames)
 
     def counted(self) -> dict[str, Counter[str]]:
-        """Return what was counted of the guest since `recording` began, by direction.
+        """Return what was counted of the guest since `recording` began, by direction, until `got` if it was.
 
         What found a ring full is of "unknown" direction, which is there if that has happened at all.
         """
+        if self._final is not None:
+            return self._final
         return {way: count - self._before.get(way, Counter()) for way, count in self._totals().items()}
 
     def _totals(self) -> dict[str, Counter[str]]:

@@ -8,8 +8,6 @@ from itertools import pairwise
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
-from mirrorplane.lab.recorder import Recorder
-
 ETHERNET, VXLAN = 14, 16
 """Bytes: of Ethernet, and of UDP and VXLAN together."""
 
@@ -48,9 +46,9 @@ class Segment(NamedTuple):
         return {self.source_port, self.destination_port}
 
 
-def copies(recorder: Recorder) -> list[Copy]:
-    """Return the VXLAN packets among the frames recorded, in order."""
-    found = (_copy(seen.frame) for seen in recorder.frames)
+def copies(frames: Iterable[bytes]) -> list[Copy]:
+    """Return the VXLAN packets among *frames*, in order."""
+    found = (_copy(frame) for frame in frames)
     return [copy for copy in found if copy is not None]
 
 
