@@ -11,13 +11,17 @@ from typing import Protocol, Self
 from mirrorplane.capture.device import Side
 from mirrorplane.engines.report import Report
 from mirrorplane.model import Configuration
-from mirrorplane.plan import Changes
+from mirrorplane.plan import Changes, PlanError
 
 IDLE = 0.1
 """Seconds that `run` waits for packets or news before it looks whether to stop."""
 
 SETTLE = 0.2
 """Seconds that `run` gives neighbours to answer before it is ready."""
+
+
+class ExhaustedError(PlanError):
+    """An engine has no numbers left for what it counts: another one has to be started in its place."""
 
 
 class Live(Protocol):
@@ -41,8 +45,9 @@ class Live(Protocol):
         stopped: Callable[[], bool],
         ready: Callable[[], None] | None = None,
         between: Callable[[], None] | None = None,
+        idle: float = IDLE,
     ) -> None:
-        """Mirror until *stopped*; *ready* is called once, *between* after rounds."""
+        """Mirror until *stopped*; *ready* is called once, *between* after rounds that wait *idle* seconds."""
 
     def counters(self) -> Report:
         """Return everything counted, by id, also after `close`."""
@@ -73,8 +78,9 @@ class Rounds(ABC):
         stopped: Callable[[], bool],
         ready: Callable[[], None] | None = None,
         between: Callable[[], None] | None = None,
+        idle: float = IDLE,
     ) -> None:
-        """Mirror until *stopped* says so, asked after each round, some ten times a second at least.
+        """Mirror until *stopped* says so, asked after each round, which waits up to *idle* seconds.
 
         Call *ready* when all sources are mirrored, unless stopped by then, and *between* after rounds.
         """
@@ -82,6 +88,6 @@ class Rounds(ABC):
         if ready is not None and not stopped():
             ready()
         while not stopped():
-            self.poll(IDLE)
+            self.poll(idle)
             if between is not None:
                 between()

@@ -31,6 +31,7 @@ REGIONS = (
 _KEY_ID = pattern(r"[A-Za-z0-9._=-]{1,128}")  # no separator of any dialect's Authorization header
 _SECRET = pattern(r"[!-~]{1,256}")
 _REGION = pattern(r"[a-z0-9-]{1,64}")
+_PROJECT = pattern(r"[\w.-]{1,64}")
 
 Quota = Annotated[int, whole(0, (1 << 31) - 1)]
 
@@ -52,6 +53,12 @@ def _region(value: object) -> str:
     if isinstance(value, str) and _REGION.fullmatch(value):
         return value
     raise ValueError(f"must be a region's id such as cn-hongkong, not {shown(value)}")
+
+
+def _project(value: object) -> str:
+    if isinstance(value, str) and _PROJECT.fullmatch(value):
+        return value
+    raise ValueError(f"must be a project's name: 1-64 letters, digits, `_`, `.` or `-`, not {shown(value)}")
 
 
 def _place(value: object) -> str:
@@ -113,8 +120,9 @@ class Aliyun(Frozen):
 
 
 class Volcengine(Frozen):
-    """The Volcengine account."""
+    """The Volcengine account. `projects` are those that there are beside `default`."""
 
+    projects: Annotated[tuple[Annotated[str, PlainValidator(_project)], ...], AfterValidator(distinct)] = ()
     quotas: VolcengineQuotas = VolcengineQuotas()
 
 

@@ -50,7 +50,7 @@ def test_everything_said() -> None:
         "{access_keys: [{id: AKa=, secret: 'SK/+='}, {id: 0123, secret: 4711}], state: /var/lib/m.db, "
         "aliyun: {regions: [eu-1, eu-2], business_status: FinancialLocked, quotas: "
         "{filters: 0, sessions: 2147483647}}, "
-        "volcengine: {quotas: {targets: 1, sessions_per_interface: 9}}}"
+        "volcengine: {projects: [default, 目的.1], quotas: {targets: 1, sessions_per_interface: 9}}}"
     )
     assert [(key.id, key.secret.get_secret_value()) for key in found.access_keys] == [
         ("AKa=", "SK/+="),
@@ -60,6 +60,7 @@ def test_everything_said() -> None:
     assert found.aliyun.regions == ("eu-1", "eu-2")
     assert found.aliyun.business_status == "FinancialLocked"
     assert (found.aliyun.quotas.filters, found.aliyun.quotas.sessions) == (0, 2147483647)
+    assert found.volcengine.projects == ("default", "目的.1")
     assert (found.volcengine.quotas.targets, found.volcengine.quotas.sessions_per_interface) == (1, 9)
 
 
@@ -78,6 +79,12 @@ def test_everything_said() -> None:
             "api.aliyun.regions[0]: must be a region's id such as cn-hongkong, not 'CN'",
         ),
         ("{aliyun: {regions: [a, b, a]}}", "api.aliyun.regions[2]: a is listed twice"),
+        (
+            "{volcengine: {projects: [a b]}}",
+            "api.volcengine.projects[0]: must be a project's name: 1-64 letters, digits, `_`, `.` or `-`, "
+            "not 'a b'",
+        ),
+        ("{volcengine: {projects: [a, a]}}", "api.volcengine.projects[1]: a is listed twice"),
         (
             "{aliyun: {business_status: Broke}}",
             "api.aliyun.business_status: must be 'Normal' or 'FinancialLocked', not 'Broke'",

@@ -13,7 +13,8 @@ from typing import Any, Self, TypeVar
 
 from mirrorplane.capture.device import Side
 from mirrorplane.engines.kernel.records import MAX_RULES, MAX_SESSIONS, MAX_SOURCES, PAGE
-from mirrorplane.plan import Plan, PlanError
+from mirrorplane.engines.live import ExhaustedError
+from mirrorplane.plan import Plan
 from mirrorplane.plan.compile import RuleKey
 
 Name = TypeVar("Name", str, RuleKey)
@@ -102,7 +103,7 @@ class Register:
     def taking_in(self, plan: Plan) -> Iterator[None]:
         """Number what *plan* has and was not there before, for good if the `with` block succeeds.
 
-        Raises PlanError where the rows run out.
+        Raises ExhaustedError where the rows run out.
         """
         lists: tuple[list[Any], ...] = (self.sources, self.sessions, self.rules)
         lengths, networks = [len(kept) for kept in lists], self.networks
@@ -116,7 +117,7 @@ class Register:
             raise
 
     def take_in(self, plan: Plan) -> None:
-        """Number what *plan* has and was not there before. Raises PlanError where the rows run out."""
+        """Number what *plan* has and was not there before. Raises ExhaustedError where the rows run out."""
         _extend(self.sources, plan.sources, MAX_SOURCES, "sources")
         _extend(self.sessions, plan.sessions, MAX_SESSIONS, "sessions")
         _extend(self.rules, plan.rules, MAX_RULES, "rules")
@@ -160,5 +161,5 @@ def _extend(kept: list[Name], names: Sequence[Name], most: int, what: str) -> No
     known = set(kept)
     new = [name for name in names if name not in known]
     if len(kept) + len(new) > most:
-        raise PlanError(f"more than {most} {what} since the engine was started: start it again")
+        raise ExhaustedError(f"more than {most} {what} since the engine was started: start it again")
     kept += new

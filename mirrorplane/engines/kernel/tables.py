@@ -11,6 +11,7 @@ when a way out changes.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -77,9 +78,8 @@ class Switchboard:
         spare = (int(control["generation"][0]) + 1) % GENERATIONS
         tunnels = set(_tunnels(plan))
         with self._widened(tunnels):
-            for name, table in _tables(plan, register, slots).items():
-                self._put(name, spare, table)
-            self._put("templates", spare, _templates(plan, register, templates, outlets))
+            tables = _tables(plan, register, slots)
+            self._put_all(spare, tables | {"templates": _templates(plan, register, templates, outlets)})
             control["generation"] = spare
             self._maps["settings"].update(number(0), control.tobytes())
         self._turned = time.monotonic()
@@ -122,6 +122,17 @@ class Switchboard:
             raise ValueError("no register is kept")
         with Map.by_id(int(np.frombuffer(found, np.uint32)[0])) as pages:
             return Register.parse(pages.lookup_all().tobytes())
+
+    def _put_all(self, generation: int, tables: Mapping[str, Table]) -> None:
+        """Replace tables of a generation, all at once.
+
+        For each of them the kernel waits until no program uses the old one, some 10 ms, while others go on.
+        """
+        with ThreadPoolExecutor(len(tables)) as together:
+            for put in [
+                together.submit(self._put, name, generation, table) for name, table in tables.items()
+            ]:
+                put.result()
 
     def _put(self, name: str, generation: int, table: Table) -> None:
         """Replace one table of a generation."""
