@@ -52,6 +52,22 @@ class Engine(StrEnum):
     userspace = "userspace"
 
 
+class ServedEngine(StrEnum):
+    """What mirrors what the APIs create."""
+
+    auto = "auto"
+    kernel = "kernel"
+    userspace = "userspace"
+    none = "none"
+
+
+class LogForm(StrEnum):
+    """What the lines of a log look like."""
+
+    text = "text"
+    json = "json"
+
+
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
     open_streams()
@@ -168,6 +184,78 @@ def run(
     from mirrorplane.cli.run import run as start
 
     start(config, read, Wishes(engine.value, keep, verbose, workers))
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="The configuration file; - for standard input.")
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where; port 0 takes a free one. It is plain HTTP.")
+    ] = "127.0.0.1:8780",
+    engine: Annotated[
+        ServedEngine, typer.Option(help="What mirrors; none for the APIs alone.")
+    ] = ServedEngine.auto,
+    log: Annotated[LogForm, typer.Option(help="What a request's line looks like.")] = LogForm.text,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show failures at length, and why the kernel refused.")
+    ] = False,
+) -> None:
+    """Serve the clouds' APIs over the interfaces of CONFIG, or of this host, until interrupted."""
+    read = _read_if(config)
+    from mirrorplane.cli.serve import Wishes
+    from mirrorplane.cli.serve import serve as start
+
+    start(config, read, Wishes(listen, engine.value, log is LogForm.json, verbose))
+
+
+ServedConfig = Annotated[
+    str | None, typer.Argument(metavar="CONFIG", help="The configuration file of the server.")
+]
+StateFile = Annotated[
+    Path | None, typer.Option("--state", metavar="FILE", help="The server's state, if not as CONFIG says.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print rows as JSON.")]
+
+
+@app.command()
+def sessions(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
+    """List the sessions of a running server."""
+    _list("sessions", config, state, json)
+
+
+@app.command()
+def filters(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
+    """List the filters of a running server."""
+    _list("filters", config, state, json)
+
+
+@app.command()
+def targets(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
+    """List the named targets of a running server."""
+    _list("targets", config, state, json)
+
+
+@app.command()
+def enis(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
+    """List the interfaces that a running server can mirror from and to."""
+    _list("enis", config, state, json)
+
+
+def _list(what: str, config: str | None, state: Path | None, as_json: bool) -> None:
+    from mirrorplane.cli.listing import listing
+    from mirrorplane.cli.places import state as place
+
+    listing(what, state or place(config, _read_if(config).api), as_json)
+
+
+def _read_if(config: str | None) -> "Configuration":
+    if config is not None:
+        return _read(config)
+    from mirrorplane.model import Configuration
+
+    return Configuration()
 
 
 @app.command()

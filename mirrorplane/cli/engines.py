@@ -34,7 +34,11 @@ class Wishes(NamedTuple):
     workers: int | None = None
 
 
-def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[[], Live]:
+Opener = Callable[[Configuration], Live]
+"""Opens an engine, which runs the configuration from then on."""
+
+
+def choose(path: str, wishes: Wishes) -> Opener:
     """Return what opens the engine, once; *path* names the instance that the kernel engine puts up or adopts.
 
     What takes long is done before this returns: the rest is not to be interrupted. Raises WrongUsageError
@@ -44,12 +48,12 @@ def choose(path: str, configuration: Configuration, wishes: Wishes) -> Callable[
     if wishes.workers is not None:
         _check_workers(wishes)
     if wishes.engine == AUTO and (why := missing()) is not None:
-        return _userspace(path, configuration, wishes, why)
+        return _userspace(path, wishes, why)
     if wishes.engine in (AUTO, KERNEL):
-        return lambda: _kernel(path, configuration, wishes)
+        return lambda configuration: _kernel(path, configuration, wishes)
     if wishes.keep:
         raise WrongUsageError("--keep: only the kernel engine goes on without its process")
-    return _userspace(path, configuration, wishes)
+    return _userspace(path, wishes)
 
 
 def _check_workers(wishes: Wishes) -> None:
@@ -59,20 +63,28 @@ def _check_workers(wishes: Wishes) -> None:
         raise WrongUsageError(f"--workers: must be 1 to {MAX_WORKERS}, not {wishes.workers}")
 
 
-def _userspace(path: str, configuration: Configuration, wishes: Wishes, why: str = "") -> Callable[[], Live]:
+def _userspace(path: str, wishes: Wishes, why: str = "") -> Opener:
     if why:
         complain(f"engine userspace: {why}")
     if wishes.keep:
         complain("--keep: the userspace engine ends with its process")
     compile_kernels(complain)
 
-    def opened() -> Live:
-        with _naming(path):
-            if make_way(tag_of(instance(path))):
-                complain("removed what an earlier run left at work in the kernel")
+    def opened(configuration: Configuration) -> Live:
+        clear(path)
         return Userspace(configuration, complain, wishes.workers)
 
     return opened
+
+
+def clear(path: str) -> None:
+    """Remove what an earlier process of the instance of *path* left at work in the kernel.
+
+    Raises RunningError where it has a process, KernelError.
+    """
+    with _naming(path):
+        if make_way(tag_of(instance(path))):
+            complain("removed what an earlier run left at work in the kernel")
 
 
 def _kernel(path: str, configuration: Configuration, wishes: Wishes) -> Live:
@@ -85,7 +97,7 @@ def _kernel(path: str, configuration: Configuration, wishes: Wishes) -> Live:
         _tell_log(error, wishes)
         if wishes.engine != AUTO:
             raise
-        return _userspace(path, configuration, wishes, str(error))()
+        return _userspace(path, wishes, str(error))(configuration)
     complain("engine kernel")
     if wishes.workers is not None:
         complain("--workers: ignored, only the userspace engine has workers")

@@ -110,7 +110,15 @@ def _code(error: Exception) -> Exit | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"ConfigurationError", "PlanError", "WrongUsageError"}:
         return Exit.WRONG
-    if names & {"CaptureError", "ForwardError", "KernelError", "LabError", "FailedError"}:
+    if names & {
+        "CaptureError",
+        "ForwardError",
+        "KernelError",
+        "KeysError",
+        "LabError",
+        "StoreError",
+        "FailedError",
+    }:
         return Exit.FAILED
     if names & {"OSError", "NetlinkError", "TimeoutExpired"}:
         return Exit.FAILED

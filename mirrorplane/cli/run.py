@@ -35,9 +35,9 @@ def run(path: str, read: Configuration, wishes: Wishes) -> None:
     first = configured.complete(read)
     asked = _Asked()
     with _signals(asked.reload_on, signal.SIGHUP):
-        opened = choose(path, first, wishes)
+        opened = choose(path, wishes)
         # whatever has been put on the host is taken away again: from here on, ends are orderly
-        with _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM), opened() as running:
+        with _signals(asked.stop_on, signal.SIGINT, signal.SIGTERM), opened(first) as running:
             sides, speaker = _Sides(running), Speaker(asked.stop_now)
             clock = _Clock(lambda: speaker(running.counters()), sides.tell)
             watch = _Watch(configured, asked, running, sides, clock)
