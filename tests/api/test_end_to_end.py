@@ -4,7 +4,7 @@ import http.client
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,8 +19,11 @@ from darabonba.exceptions import UnretryableException
 
 from mirrorplane.engines.kernel.requirements import missing
 from mirrorplane.lab.network import Lab
+from mirrorplane.lab.recorder import Seen
 from tests.api.clouds import CLOUDS, PATIENCE, Aliyun, Cloud, until
 from tests.api.serving import SENSORS, Mirrored, Place, Serving, document, mirrored, write
+from tests.engines.live import wire
+from tests.engines.live.checks import MTU
 
 pytestmark = [
     pytest.mark.usefixtures("allowed"),
@@ -146,8 +149,8 @@ def test_sources_come_and_go_and_sessions_are_switched(
     serving.stop()
 
 
-PAGE = b"x" * 1000
-"""Fits into one segment: the userspace engine does not split what is longer."""
+PAGE = b"x" * 100_000
+"""Super-packets, of which a sensor gets the segments."""
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -175,10 +178,17 @@ def test_http_through_a_source_is_mirrored_whole(place: Place, tmp_path: Path, e
     with server, place.sensing() as sensor:
         Thread(target=server.handle_request, daemon=True).start()
         assert place.guest.call(_get) == PAGE
-        until(lambda: any(PAGE in seen.frame for seen in sensor.frames))
+        until(lambda: _served(sensor.frames) >= len(PAGE))
         frames = [seen.frame for seen in sensor.frames]
     assert any(b"GET / HTTP/1.1" in frame and b"X-Mark: mirrored" in frame for frame in frames)
+    assert all(wire.said_length(copy.frame) <= MTU for copy in wire.copies(frames))
     serving.stop()
+
+
+def _served(frames: Sequence[Seen]) -> int:
+    """Return how many bytes the server sent in the segments that the sensor got."""
+    found = (wire.tcp(copy.frame) for copy in wire.copies(seen.frame for seen in frames))
+    return sum(segment.size for segment in found if segment.source_port == 8000)
 
 
 def _spread(place: Place, flows: int) -> dict[int, str]:
