@@ -51,10 +51,10 @@ def make(network: Network, configuration: Configuration) -> Live:
 
 def networks_seen(guest: socket, recorder: Recorder) -> set[int]:
     """Return the VNIs of the copies that arrive while the guest talks."""
-    n_before = len(copies(recorder))
+    n_before = len(recorder.frames)
     send(guest, "10.1.0.1", range(5), 40)
     sleep(0.05)
-    return {copy.vni for copy in copies(recorder)[n_before:]}
+    return {copy.vni for copy in copies(seen.frame for seen in recorder.frames[n_before:])}
 
 
 def comes(guest: socket, recorder: Recorder, networks: set[int]) -> None:

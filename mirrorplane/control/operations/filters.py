@@ -9,6 +9,7 @@ from typing import Any
 
 from mirrorplane.control.draft import Draft
 from mirrorplane.control.operations.checks import changed, group, ready, tags, within
+from mirrorplane.control.operations.names import rename
 from mirrorplane.control.orders import ANY_PORT, DEFAULT_GROUP, NewRule
 from mirrorplane.control.refusals import Refusal, Why
 from mirrorplane.control.resources import Filter, Rule, Scope, Status
@@ -134,13 +135,7 @@ def change_filter(
 
     Refuses a filter that is not there, or not READY.
     """
-    found = ready(draft.find(Filter, scope, filter_id))
-    wanted = {"name": name, "description": description}
-    changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
-    if changed(found, changes):
-        found = replace(found, **changes, life=replace(found.life, updated=draft.now))
-        draft.put(found)
-    return found
+    return rename(draft, draft.find(Filter, scope, filter_id), name, description)
 
 
 def delete_filter(draft: Draft, scope: Scope, filter_id: str) -> None:

@@ -5,11 +5,11 @@ Owns what may become of them. Must not know sessions but as users of a target.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from mirrorplane.control.draft import Draft
 from mirrorplane.control.operations import endpoints
-from mirrorplane.control.operations.checks import changed, group, ready, tags, within
+from mirrorplane.control.operations.checks import group, ready, tags, within
+from mirrorplane.control.operations.names import rename
 from mirrorplane.control.orders import DEFAULT_GROUP
 from mirrorplane.control.refusals import Refusal, Why
 from mirrorplane.control.resources import Scope, Status, Target, TargetKind
@@ -76,13 +76,7 @@ def change_target(
 
     Refuses a target that is not there, or not READY.
     """
-    found = ready(draft.find(Target, scope, target_id))
-    wanted = {"name": name, "description": description}
-    changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
-    if changed(found, changes):
-        found = replace(found, **changes, life=replace(found.life, updated=draft.now))
-        draft.put(found)
-    return found
+    return rename(draft, draft.find(Target, scope, target_id), name, description)
 
 
 def delete_target(draft: Draft, scope: Scope, target_id: str) -> None:
