@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import run
+from sys import executable
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from mirrorplane.api.private import Private
 from mirrorplane.cli.places import private
-from tests.cli.commands import mirrorplane, refusal
+from tests.cli.commands import mirrorplane
 
 RATES = {"mirrored_packets": 1234567, "mirrored_bytes": 1, "packets_per_second": 99.6, "bits_per_second": 2e6}
 COMMON = {
@@ -87,8 +90,27 @@ def test_a_list_is_a_table(store: Path, what: str) -> None:
         assert text in done.stdout.decode()
 
 
-def test_others_cannot_ask(store: Path) -> None:
-    private(store).chmod(0)
-    if os.access(private(store), os.W_OK):
-        pytest.skip("root may ask whatever the rights are")
-    assert "only who started the server may ask it" in refusal(mirrorplane("enis", "--state", store), 1)
+AS_ANOTHER = """
+import os, sys
+from mirrorplane.cli import main
+status = 0
+for user in (os.getuid(), 54321 if os.getuid() == 0 else os.getuid()):
+    os.setuid(user)  # the second time: all modules have been found by then
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code
+sys.exit(status)
+"""
+
+
+def test_others_cannot_ask() -> None:
+    with TemporaryDirectory() as name, Private(private(store := Path(name) / "here.db"), ROWS.__getitem__):
+        assert private(store).stat().st_mode & 0o777 == 0o600
+        Path(name).chmod(0o711)
+        if os.getuid():
+            private(store).chmod(0)  # there is nobody else to become
+        command = [executable, "-c", AS_ANOTHER, "enis", "--state", str(store)]
+        done = run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "only who started the server may ask it" in done.stderr
