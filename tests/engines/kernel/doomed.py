@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Collection
 from functools import wraps
 from mmap import mmap
@@ -155,7 +156,8 @@ def run(work: Callable[[Steps], None], steps: Steps) -> None:
         work(steps)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - it is told
-        print(f"{type(error).__name__}: {error}", flush=True)
+        traceback.print_exception(error, file=sys.stdout)
+        sys.stdout.flush()
         os._exit(1)
     os._exit(0)
 
