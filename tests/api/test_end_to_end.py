@@ -84,7 +84,16 @@ def outgoing(vni: int, length: int, to: str = "eni-sensor", source: str = "10.1.
     return Mirrored(SENSORS[to], vni, length, source, 5000)
 
 
-@pytest.mark.parametrize("name", CLOUDS)
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("userspace", "alibaba-core"),
+        ("userspace", "volcengine"),
+        ("kernel", "alibaba"),
+        ("kernel", "volcengine"),
+    ],
+    indirect=["engine"],
+)
 def test_a_session_is_made_changed_and_deleted(place: Place, tmp_path: Path, engine: str, name: str) -> None:
     before = place.traces()
     serving = Serving(place, write(tmp_path / "c.yaml", document()), "--engine", engine)
@@ -122,7 +131,9 @@ def test_a_session_is_made_changed_and_deleted(place: Place, tmp_path: Path, eng
     assert place.traces() == before
 
 
-@pytest.mark.parametrize("name", ["alibaba", "alibaba-core"])
+@pytest.mark.parametrize(
+    ("engine", "name"), [("userspace", "alibaba"), ("kernel", "alibaba-core")], indirect=["engine"]
+)
 def test_sources_come_and_go_and_sessions_are_switched(
     place: Place, tmp_path: Path, engine: str, name: str
 ) -> None:
@@ -198,7 +209,9 @@ def _spread(place: Place, flows: int) -> dict[int, str]:
     return {copy.inner_port: copy.to for copy in found}
 
 
-@pytest.mark.parametrize("name", ["alibaba", "volcengine"])
+@pytest.mark.parametrize(
+    ("engine", "name"), [("userspace", "alibaba"), ("kernel", "volcengine")], indirect=["engine"]
+)
 def test_a_load_balancer_spreads_flows_and_loses_only_those_of_a_backend_that_goes(
     place: Place, tmp_path: Path, engine: str, name: str
 ) -> None:
