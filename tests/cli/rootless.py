@@ -33,6 +33,12 @@ WITHOUT_RIGHTS = (
 IN_NAMESPACES = ("unshare", "--user", "--map-root-user", "--net")
 
 
+def can_become(number: int) -> bool:
+    """Return whether this process can become that user: root can, but not of a user namespace without it."""
+    ranges = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    return os.getuid() == 0 and any(first <= number < first + count for first, _, count in ranges)
+
+
 @contextmanager
 def user() -> Iterator["User"]:
     """Be able to run programs without rights, with a home of their own, until the end of `with`."""

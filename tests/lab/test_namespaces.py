@@ -1,7 +1,7 @@
 """Namespaces: named and unnamed, swept and left alone."""
 
 from contextlib import suppress
-from os import getuid, kill
+from os import kill
 from pathlib import Path
 from shutil import which
 from signal import SIGKILL
@@ -14,6 +14,7 @@ from pyroute2 import IPRoute
 
 from mirrorplane.capture.device import NAMES, inspect
 from mirrorplane.lab.namespaces import Namespace, missing, remove_names, sweep
+from tests.cli.rootless import NOBODY, can_become
 from tests.lab.conftest import names
 
 OWNER = """
@@ -110,17 +111,8 @@ def test_sweeping_leaves_other_names_alone() -> None:
         remove_names("other-test-name")
 
 
-NOBODY = 65534
-
-
-def can_become_nobody() -> bool:
-    """Return whether there is another user to become: in a user namespace of one, there is not."""
-    ranges = (map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines())
-    return getuid() == 0 and any(first <= NOBODY < first + count for first, _, count in ranges)
-
-
 def test_missing_names_the_way_out() -> None:
-    if not can_become_nobody():
+    if not can_become(NOBODY):
         pytest.skip("only root can become somebody else")
     script = f"from mirrorplane.lab.namespaces import missing; setuid({NOBODY}); print(missing())"
     arguments = [executable, "-c", f"from os import setuid; {script}"]
