@@ -241,7 +241,7 @@ class Volcengine:
         until(lambda: self.status(session) == "Active")
 
     def sources(self, session: str, change: str, source: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("sources of this cloud's sessions do not change")
 
     def delete(self, session: str) -> None:
         self.ask("delete_traffic_mirror_session", traffic_mirror_session_id=session)

@@ -156,3 +156,12 @@ def contents(snapshot: Snapshot) -> object:
     """Return what two snapshots of the same things have in common."""
     places = {place: list(things.items()) for place, things in snapshot.places.items()}
     return places, snapshot.subscriptions, snapshot.pending, snapshot.mirrored
+
+
+SMALL = """{aliyun: {quotas: {sessions: 3, sessions_per_filter: 2, sessions_per_interface: 1,
+ sessions_per_load_balancer: 1, sources_per_session: 2, sources_per_target: 3}}}"""
+
+
+def create(desk: Desk, scope: Scope = HERE, **words: Any) -> None:
+    """Have a session made, as ordered by *words*."""
+    desk.do(operations.create_session, scope, desk.order(scope, **words))

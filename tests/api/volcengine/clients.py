@@ -116,3 +116,20 @@ def session(api: Any, source: str = "eni-web", **more: Any) -> str:
     action = "create_traffic_mirror_session"
     made = call(api, action, network_interface_id=source, **more).traffic_mirror_session_id
     return str(ready(api, "session", made).traffic_mirror_session_id)
+
+
+RULE = {"traffic_direction": "ingress", "policy": "accept", "protocol": "all", **ANYWHERE}
+PORTS = {"source_port_range": "1/65535", "destination_port_range": "80/80"}
+
+
+def both(api: Any) -> dict[str, str]:
+    """Return what a session needs beside its source."""
+    return {"traffic_mirror_target_id": target(api), "traffic_mirror_filter_id": filter_(api)}
+
+
+def tags(action: str, **pairs: str) -> list[Any]:
+    return [model(f"TagFor{action}Input", key=key, value=value) for key, value in pairs.items()]
+
+
+def wanted(action: str, **keys: list[str]) -> list[Any]:
+    return [model(f"TagFilterFor{action}Input", key=key, values=values) for key, values in keys.items()]
