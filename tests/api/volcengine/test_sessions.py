@@ -1,4 +1,4 @@
-"""Actions on sessions by the SDK, and what all actions refuse: what is not there or not ready, in use, too much."""
+"""Actions on sessions by the SDK, and what all actions refuse: what is not there, not ready, in use."""
 
 from typing import Any
 
