@@ -14,7 +14,7 @@ from tests.engines.kernel.processes import listing, written
 from tests.engines.live.network import Network, document, session
 
 KILLED = 9
-SAMPLE = 8
+SAMPLE = 4
 """Of so many kill points one is tried, and which one is drawn; with 1, each of the 200."""
 
 PHASES = {"start": [], "reload": [], "stop": [], "mend": [], "restart": ["start"], "clean": ["start"]}

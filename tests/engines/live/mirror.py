@@ -18,7 +18,7 @@ from tests.engines.running import check_conservation
 T = TypeVar("T")
 
 A_WHILE = 0.005
-QUIET = 0.06
+QUIET = 0.1
 """Seconds in which nothing is counted and nothing arrives, when all is over."""
 
 PATIENCE = 10.0

@@ -31,7 +31,7 @@ class Mode(NamedTuple):
 
 
 MODES = {
-    "inline": Mode("kernel", {"kernel": {"cpus": "inline"}}, enough=10),
+    "inline": Mode("kernel", {"kernel": {"cpus": "inline"}}),
     "handed over": Mode("kernel", {"kernel": {"cpus": LAST}}, 2),
     "userspace": Mode("userspace", {"userspace": {"cpus": LAST}}),
     "two workers": Mode("userspace", {"userspace": {"workers": 2}}, 2, enough=10),
