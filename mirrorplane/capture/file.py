@@ -35,8 +35,7 @@ class FileSource:
         self.data = supply.data
         self._supply = supply
         self._cursor = cursor(source)
-        self._frames: Frames | None = None
-        self._run: Bound | None = None
+        self._walks: dict[int, tuple[Frames, Bound]] = {}
         self._is_closed = False
         self._walk = self._recognise()
         self._fill(batch.frames(1), 0)
@@ -66,7 +65,7 @@ class FileSource:
     def close(self) -> None:
         """Close the file."""
         self._is_closed = True
-        self._frames = self._run = None
+        self._walks.clear()
         self.data = np.empty(0, np.uint8)
         self._supply.close()
 
@@ -97,6 +96,7 @@ class FileSource:
 
     def _fill(self, frames: Frames, rows: int) -> int:
         run = self._bound(frames)
+        self._supply.begin()
         self._cursor.rows[0] = rows
         while True:
             run()
@@ -111,9 +111,9 @@ class FileSource:
                 return 0
 
     def _bound(self, frames: Frames) -> Bound:
-        if self._run is None or frames is not self._frames:
-            self._frames, self._run = frames, self._walk.bind(self.data, self._cursor, frames)
-        return self._run
+        if id(frames) not in self._walks:
+            self._walks[id(frames)] = frames, self._walk.bind(self.data, self._cursor, frames)
+        return self._walks[id(frames)][1]
 
     def _check_end(self, at: Cursor) -> None:
         """Raise CaptureError unless the file ends with a whole record."""
@@ -127,16 +127,17 @@ class FileSource:
         return CaptureError(f"{self.name}: byte {self._supply.offset(position)}: {reason}")
 
 
-def open_capture(path: str | Path, source: int) -> FileSource:
+def open_capture(path: str | Path, source: int, batches: int = 1) -> FileSource:
     """Open a pcap or pcapng file, plain or compressed with gzip or Zstandard; `-` is standard input.
 
-    *source* is the index that its frames will carry. Raises CaptureError if it is not there, or no capture.
+    *source* is the index that its frames will carry. The bytes of a batch stay until *batches* more have been
+    begun. Raises CaptureError if it is not there, or no capture.
     """
     is_standard_input = os.fspath(path) == STANDARD_INPUT
     name = "standard input" if is_standard_input else os.fspath(path)
     try:
         descriptor = os.dup(_STDIN) if is_standard_input else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        supply = _supply(descriptor)
+        supply = _supply(descriptor, batches)
     except OSError as error:
         raise CaptureError(f"{name}: {error.strerror or error}") from error
     try:
@@ -146,14 +147,14 @@ def open_capture(path: str | Path, source: int) -> FileSource:
         raise
 
 
-def _supply(descriptor: int) -> Supply:
+def _supply(descriptor: int, batches: int) -> Supply:
     """Return a supply of what *descriptor* holds, which it takes over."""
     inlet = Descriptor(descriptor, None)
     try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
             inlet.total = status.st_size - os.lseek(descriptor, 0, os.SEEK_CUR)
-        return Supply(compressed.plain(inlet))
+        return Supply(compressed.plain(inlet), batches)
     except OSError:
         inlet.close()
         raise

@@ -20,7 +20,7 @@ from mirrorplane.jit.memory import copy
 from mirrorplane.wire.pcap import MAX_FRAME_LEN
 
 BUFFER_LEN = 4 * MAX_FRAME_LEN
-"""Bytes of a merged batch: the longest frame, and a batch of common ones."""
+"""Bytes of a merged batch at most: the longest frame, and a batch of common ones."""
 
 
 class Heads(NamedTuple):
@@ -51,12 +51,13 @@ class MergedSource:
     """Hands out the frames of several recordings in the order of their times.
 
     A recording that turns out broken ends there; the error is raised when all frames of the others have been
-    handed out.
+    handed out. The bytes of the last *batches* batches stay where they are.
     """
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
+    def __init__(self, recordings: Sequence[Recording], batches: int = 1) -> None:
         n, rows = len(recordings), len(recordings) * ROWS
-        self.data = np.empty(BUFFER_LEN, np.uint8)
+        self.data = np.empty(batches * BUFFER_LEN, np.uint8)
+        self._room = np.array([0, BUFFER_LEN], np.int64)
         self._recordings = recordings
         self._open = set(range(n))
         self._errors: list[str] = []
@@ -72,8 +73,7 @@ class MergedSource:
         )
         self._read = [self._rows_of(index) for index in range(n)]
         self._origin = Origin(np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64))
-        self._frames: Frames | None = None
-        self._steps: list[Bound] = []
+        self._steps: dict[int, tuple[Frames, list[Bound]]] = {}
 
     def _rows_of(self, index: int) -> Frames:
         """Return the part of the heads that recording *index* fills."""
@@ -111,6 +111,8 @@ class MergedSource:
                 self._refill(index)
         for step in self._bound(frames):
             step()
+        following = int(self._room[1]) % self.data.size
+        self._room[:] = following, following + BUFFER_LEN
         if not frames.count[0] and self._errors:
             raise CaptureError("; ".join(self._errors))
         return int(frames.count[0])
@@ -127,32 +129,35 @@ class MergedSource:
             self._open.discard(index)
 
     def _bound(self, frames: Frames) -> list[Bound]:
-        if frames is not self._frames:
-            self._frames = frames
-            self._steps = [order.bind(self._heads, self._origin, self.data, frames)]
+        if id(frames) not in self._steps:
+            steps = [order.bind(self._heads, self._origin, self._room, frames)]
             for index, recording in enumerate(self._recordings):
                 which = np.array([index], np.int64)
-                self._steps.append(gather.bind(which, recording.data, self._origin, self.data, frames))
-        return self._steps
+                steps.append(gather.bind(which, recording.data, self._origin, self.data, frames))
+            self._steps[id(frames)] = frames, steps
+        return self._steps[id(frames)][1]
 
     def close(self) -> None:
         """Close all."""
-        self._frames, self._steps = None, []
+        self._steps.clear()
         self._open.clear()
         self._heads.next[:] = self._heads.filled[:] = 0
         for recording in self._recordings:
             recording.close()
 
 
-def merged(recordings: Sequence[Recording]) -> Recording:
-    """Return *recordings*, at least one, as one; a single one as it is."""
-    return recordings[0] if len(recordings) == 1 else MergedSource(recordings)
+def merged(recordings: Sequence[Recording], batches: int = 1) -> Recording:
+    """Return *recordings*, at least one, as one that keeps *batches* batches; a single one as it is."""
+    return recordings[0] if len(recordings) == 1 else MergedSource(recordings, batches)
 
 
 @kernel
-def order(heads: Heads, origin: Origin, data: U8, frames: Frames) -> None:
-    """Take frames from the heads, earliest first, until one has to be read on or the batch is full."""
-    used, row, rows = 0, 0, min(frames.length.size, origin.offset.size)
+def order(heads: Heads, origin: Origin, room: I64, frames: Frames) -> None:
+    """Take frames from the heads, earliest first, until one has to be read on or the batch is full.
+
+    Their bytes are to lie from `room[0]` on, up to `room[1]`.
+    """
+    used, row, rows = room[0], 0, min(frames.length.size, origin.offset.size)
     while row < rows:
         first = -1
         for recording in range(heads.next.size):
@@ -160,7 +165,7 @@ def order(heads: Heads, origin: Origin, data: U8, frames: Frames) -> None:
                 at = recording * ROWS + heads.next[recording]
                 if first < 0 or heads.time[at] < heads.time[first]:
                     first = at
-        if first < 0 or used + heads.length[first] > data.size:
+        if first < 0 or used + heads.length[first] > room[1]:
             break
         recording = first // ROWS
         origin.recording[row], origin.offset[row] = recording, heads.offset[first]

@@ -21,7 +21,7 @@ class Source(Protocol):
 
     `data` is the bytes that the offsets of filled frames point into; it is one array for the capture's
     whole life, so that a kernel may be bound to it. The bytes of a batch stay as they are until the next
-    `fill`.
+    `fill`, or longer where that was asked for.
     """
 
     data: U8

@@ -139,6 +139,9 @@ def replay(
         Direction | None,
         typer.Option(help="Of packets whose direction neither flags, MACs nor addresses tell."),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="With -o: threads that share the work; default one a CPU.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
 ) -> None:
     """Send capture files through the mirror sessions of CONFIG."""
@@ -147,7 +150,7 @@ def replay(
     from mirrorplane.cli.replay import replay as run
 
     chosen = direction.value if direction else None
-    run(config, read, Wishes(source, output, send, speed, topspeed, chosen, json))
+    run(config, read, Wishes(source, output, send, speed, topspeed, chosen, json, workers))
 
 
 @app.command()

@@ -100,7 +100,7 @@ def _recorded(output: Path) -> None:
     from mirrorplane.engines.replay import Replay, file_templates, into
     from mirrorplane.engines.report import report
     from mirrorplane.forward.memory import MemorySink
-    from mirrorplane.forward.pcap import PcapSink
+    from mirrorplane.forward.pcap import PcapFile, PcapSink
     from mirrorplane.plan import compile_plan
 
     folder = next((place for place in _PLACES if (place / f"{RECORDING}.yaml").is_file()), None)
@@ -109,7 +109,7 @@ def _recorded(output: Path) -> None:
     plan = compile_plan(configuration(str(folder / f"{RECORDING}.yaml")))
     templates = file_templates(plan)
     sink = MemorySink()
-    for to in (sink, PcapSink(output, nanoseconds=True)):
+    for to in (sink, PcapSink(PcapFile(output, nanoseconds=True))):
         with closing(open_capture(folder / f"{RECORDING}.pcapng", 0)) as capture, closing(to):
             run = Replay(plan, capture, into(to, templates))
             run.run()

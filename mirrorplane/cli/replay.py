@@ -4,8 +4,10 @@ Owns what its flags mean together, and which parts they choose. Must not know fo
 """
 
 import json
+import os
 import random
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
@@ -14,13 +16,15 @@ from mirrorplane.capture.file import STANDARD_INPUT, open_capture
 from mirrorplane.capture.merge import merged
 from mirrorplane.capture.recording import Recording
 from mirrorplane.cli.outcome import WrongUsageError, complain
+from mirrorplane.engines.lanes import Lanes
 from mirrorplane.engines.replay import Replay, Way, file_templates, into
 from mirrorplane.engines.report import report
-from mirrorplane.forward.pcap import PcapSink
-from mirrorplane.forward.pcapng import PcapngSink
-from mirrorplane.forward.records import STANDARD_OUTPUT, refuse_inputs
-from mirrorplane.forward.sink import Sink
+from mirrorplane.forward.output import STANDARD_OUTPUT, refuse_inputs
+from mirrorplane.forward.pcap import PcapFile, PcapSink
+from mirrorplane.forward.pcapng import PcapngFile, PcapngSink
+from mirrorplane.forward.records import RecordSink
 from mirrorplane.model import Configuration, with_networks
+from mirrorplane.model.userspace import MAX_WORKERS
 from mirrorplane.plan import Plan, PlanError, compile_plan
 
 ENDINGS = (".pcap", ".pcapng")
@@ -41,6 +45,7 @@ class Wishes(NamedTuple):
     topspeed: bool
     direction: str | None
     json: bool
+    workers: int | None
 
 
 def replay(path: str, read: Configuration, wishes: Wishes) -> None:
@@ -53,14 +58,16 @@ def replay(path: str, read: Configuration, wishes: Wishes) -> None:
     _refuse_unknown(paths, read)
     fallback = DIRECTIONS.index(wishes.direction) if wishes.direction else UNKNOWN
     plan = compile_plan(read, list(paths), fallback)
+    workers = _workers(wishes)
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(closing(open_capture(path, row))) for row, path in enumerate(paths.values())
+            stack.enter_context(closing(open_capture(path, row, workers if len(paths) == 1 else 1)))
+            for row, path in enumerate(paths.values())
         ]
-        capture = stack.enter_context(closing(merged(opened)))
+        capture = stack.enter_context(closing(merged(opened, workers)))
         if wishes.output is not None:
             refuse_inputs(wishes.output, [path, *paths.values()])
-            run = _into_file(path, plan, capture, wishes.output, stack)
+            run = _into_file(path, plan, capture, wishes.output, workers, stack)
         else:
             run = _to_targets(plan, capture, wishes, stack)
         try:
@@ -69,7 +76,7 @@ def replay(path: str, read: Configuration, wishes: Wishes) -> None:
             _say(plan, run, wishes)
 
 
-def _watch(run: Replay, capture: Recording, wishes: Wishes) -> None:
+def _watch(run: Replay | Lanes, capture: Recording, wishes: Wishes) -> None:
     if wishes.json or not sys.stderr.isatty():
         run.run()
         return
@@ -79,13 +86,18 @@ def _watch(run: Replay, capture: Recording, wishes: Wishes) -> None:
         run.run(progress)
 
 
-def _into_file(path: str, plan: Plan, capture: Recording, output: str, stack: ExitStack) -> Replay:
+def _into_file(
+    path: str, plan: Plan, capture: Recording, output: str, workers: int, stack: ExitStack
+) -> Replay | Lanes:
     try:
         templates = file_templates(plan)  # a plan that cannot be written is refused before there is a file
     except PlanError as error:
         raise WrongUsageError(f"{path}: {error}") from None
-    sink = stack.enter_context(closing(_file_sink(output, capture)))
-    return Replay(plan, capture, into(sink, templates))
+    sinks = _file_sinks(output, capture, workers)
+    stack.enter_context(closing(sinks[0]))
+    if workers == 1:
+        return Replay(plan, capture, into(sinks[0], templates))
+    return Lanes(plan, capture, templates, sinks)
 
 
 def _to_targets(plan: Plan, capture: Recording, wishes: Wishes, stack: ExitStack) -> Replay:
@@ -99,13 +111,23 @@ def _to_targets(plan: Plan, capture: Recording, wishes: Wishes, stack: ExitStack
     return Replay(plan, capture, way, None if wishes.topspeed else wishes.speed or RECORDED)
 
 
-def _file_sink(path: str, capture: Recording) -> Sink:
+def _file_sinks(path: str, capture: Recording, workers: int) -> Sequence[RecordSink]:
+    """Return a sink for each worker, all for one file."""
     if path.endswith(".pcapng"):
-        return PcapngSink(path)
-    return PcapSink(path, nanoseconds=capture.finer_than_microsecond)
+        blocks = PcapngFile(path)
+        return [PcapngSink(blocks) for _ in range(workers)]
+    records = PcapFile(path, nanoseconds=capture.finer_than_microsecond)
+    return [PcapSink(records) for _ in range(workers)]
 
 
-def _say(plan: Plan, run: Replay, wishes: Wishes) -> None:
+def _workers(wishes: Wishes) -> int:
+    """Return how many threads mirror into a file, by default as many as there are CPUs to use."""
+    if wishes.send:
+        return 1
+    return wishes.workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+
+
+def _say(plan: Plan, run: Replay | Lanes, wishes: Wishes) -> None:
     """Show what was counted, on stderr where standard output is the capture."""
     found = report(plan, run.counters)
     output = sys.stderr if wishes.output == STANDARD_OUTPUT else sys.stdout
@@ -123,6 +145,10 @@ def _refuse_contradictions(wishes: Wishes) -> None:
         raise WrongUsageError("say either -o FILE, to write the mirrored packets, or --send, to send them")
     if not wishes.send and (wishes.topspeed or wishes.speed is not None):
         raise WrongUsageError("--speed and --topspeed go with --send: a file is written as fast as it goes")
+    if wishes.send and wishes.workers is not None:
+        raise WrongUsageError("--workers goes with -o: what is sent is sent by one")
+    if wishes.workers is not None and wishes.workers not in range(1, MAX_WORKERS + 1):
+        raise WrongUsageError(f"--workers: must be 1 to {MAX_WORKERS}, not {wishes.workers}")
     if wishes.topspeed and wishes.speed is not None:
         raise WrongUsageError("--topspeed and --speed contradict each other")
     if wishes.speed is not None and not 0 < wishes.speed < float("inf"):

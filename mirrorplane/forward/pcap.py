@@ -5,13 +5,13 @@ contents.
 """
 
 import os
-import stat
 from pathlib import Path
 
 import numpy as np
 
 from mirrorplane.batch import Copies, Frames
-from mirrorplane.forward.records import STANDARD_OUTPUT, RecordSink, Spool
+from mirrorplane.forward.output import Output
+from mirrorplane.forward.records import RecordSink, Spool
 from mirrorplane.jit import I64, U8, Bound, kernel
 from mirrorplane.wire import pcap
 
@@ -20,19 +20,45 @@ _MICROSECOND = 1_000
 _END_OF_TIME = (pcap.MAX_SECONDS + 1) * _SECOND
 
 
-class PcapSink(RecordSink):
-    """Writes a little-endian pcap file of microseconds, or of nanoseconds.
+class PcapFile(Output):
+    """A little-endian pcap file of microseconds, or of `nanoseconds`: told at the start, from the inputs.
 
-    Which of them is told at the start, from the inputs. Where a time turns out finer all the same, because a
-    pcapng input describes a finer interface only behind its first packets, what is written is turned into
-    nanoseconds in place. A pipe or standard output cannot be turned: there such a time is an error, as one
-    before 1970 or after 2106 always is.
+    Where a time turns out finer all the same, because a pcapng input describes a finer interface only behind
+    its first packets, what is written is turned into nanoseconds in place. A pipe or standard output cannot
+    be turned.
     """
 
     def __init__(self, path: str | Path, *, nanoseconds: bool) -> None:
         """Make the file. Raises ForwardError."""
-        self._nanoseconds = np.array([nanoseconds], np.int64)
+        self.nanoseconds = nanoseconds
         super().__init__(path, _header(nanoseconds=nanoseconds))
+
+    def turn(self, through: U8) -> None:
+        """Turn the records into nanoseconds, *through* a buffer, and the header last. Raises ForwardError."""
+
+        def change(descriptor: int) -> None:
+            at, turning = pcap.FILE_HEADER_LEN, _Turning(through)
+            while at < self.written:
+                read = os.preadv(descriptor, [through.data], at)
+                at += os.pwrite(descriptor, through[: turning.run(read)].data, at)
+            os.pwrite(descriptor, _header(nanoseconds=True), 0)
+
+        self.rewrite(change)
+        self.nanoseconds = True
+
+
+class PcapSink(RecordSink):
+    """Writes to a pcap file.
+
+    A time before 1970 or after 2106 is an error, and so is one that is finer than the file, if the file
+    cannot be turned.
+    """
+
+    def __init__(self, file: PcapFile) -> None:
+        super().__init__(file)
+        self._file = file
+        self._nanoseconds = np.array([file.nanoseconds], np.int64)
+        self._turning = _Turning(self.data)
 
     def _bind(self, spool: Spool, frames: Frames, copies: Copies) -> Bound:
         return place_records.bind(self.data, spool, self._nanoseconds, frames, copies)
@@ -40,33 +66,34 @@ class PcapSink(RecordSink):
     def _record_len(self, at: int) -> int:
         return pcap.RECORD_HEADER_LEN + pcap.captured_length(self.data, at, big=False)
 
+    def _agree(self) -> None:
+        if self._file.nanoseconds and not self._nanoseconds[0]:  # another sink has turned it meanwhile
+            self._turning.run(int(self._spool.used[0]))
+            self._nanoseconds[0] = 1
+
     def _accept(self, time: int) -> None:
-        if self._nanoseconds[0] or not 0 <= time < _END_OF_TIME or not self._can_be_turned():
+        if not 0 <= time < _END_OF_TIME or not (self._file.nanoseconds or self._file.can_be_rewritten):
             super()._accept(time)
-        self.send()
-        try:
-            self._turn()
-        except OSError as error:
-            raise self._error(error) from error
-
-    def _can_be_turned(self) -> bool:
-        is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        return is_regular and self.name != STANDARD_OUTPUT
-
-    def _turn(self) -> None:
-        """Turn the file's records into nanoseconds, through the buffer, and its header last."""
-        descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDWR | os.O_CLOEXEC)
-        try:
-            at, read, turned = pcap.FILE_HEADER_LEN, np.zeros(1, np.int64), np.zeros(1, np.int64)
-            run = turn_records.bind(self.data, read, turned)
-            while at < self._written:
-                read[0] = os.preadv(descriptor, [self.data.data], at)
-                run()
-                at += os.pwrite(descriptor, self.data[: turned[0]].data, at)
-            os.pwrite(descriptor, _header(nanoseconds=True), 0)
-        finally:
-            os.close(descriptor)
+        if not self._file.nanoseconds:
+            self._file.turn(self.data)
         self._nanoseconds[0] = 1
+
+
+class _Turning:
+    """A buffer in which records of microseconds become records of nanoseconds."""
+
+    def __init__(self, data: U8) -> None:
+        self._read, self._turned = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self._bound: Bound | None = None
+        self._data = data
+
+    def run(self, read: int) -> int:
+        """Turn the whole records among the first *read* bytes; return how far they go."""
+        if self._bound is None:
+            self._bound = turn_records.bind(self._data, self._read, self._turned)
+        self._read[0] = read
+        self._bound()
+        return int(self._turned[0])
 
 
 def _header(*, nanoseconds: bool) -> bytes:

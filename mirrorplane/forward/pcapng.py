@@ -6,17 +6,25 @@ Owns its blocks. Must not know what is in a frame.
 from pathlib import Path
 
 from mirrorplane.batch import Copies, Frames
+from mirrorplane.forward.output import Output
 from mirrorplane.forward.records import RecordSink, Spool
 from mirrorplane.jit import U8, Bound, kernel
 from mirrorplane.wire import pcapng
 
 
-class PcapngSink(RecordSink):
-    """Writes a little-endian pcapng file. A time before 1970 is an error."""
+class PcapngFile(Output):
+    """A little-endian pcapng file."""
 
     def __init__(self, path: str | Path) -> None:
         """Make the file. Raises ForwardError."""
         super().__init__(path, pcapng.emit_section_header() + pcapng.emit_interface())
+
+
+class PcapngSink(RecordSink):
+    """Writes to a pcapng file. A time before 1970 is an error."""
+
+    def __init__(self, file: PcapngFile) -> None:
+        super().__init__(file)
 
     def _bind(self, spool: Spool, frames: Frames, copies: Copies) -> Bound:
         return place_blocks.bind(self.data, spool, frames, copies)

@@ -62,6 +62,20 @@ def _rows(source: Source, frames: batch.Frames) -> Iterable[Row]:
         )
 
 
+def kept(source: Source, batches: int, rows: int = 7) -> list[Row]:
+    """Read *source* to its end, each batch by the last moment at which its bytes have to be there."""
+    waiting: list[batch.Frames] = []
+    found: list[Row] = []
+    count = 1
+    while waiting or count:
+        frames = batch.frames(rows)
+        count = source.fill(frames)
+        waiting += [frames] if count else []
+        if len(waiting) == batches or not count:
+            found += _rows(source, waiting.pop(0)) if waiting else []
+    return found
+
+
 def read_file(path: Path | str, rows: int = 7, source: int = 0) -> Read:
     """Open and read a file; that it cannot be opened is an error as any other."""
     try:

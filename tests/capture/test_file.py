@@ -5,13 +5,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from mirrorplane import batch
+from mirrorplane.capture import supply
 from mirrorplane.capture.file import open_capture
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.capture.supply import WINDOW
@@ -21,6 +22,7 @@ from tests.capture.captures import (
     Row,
     enhanced,
     interface,
+    kept,
     pcap_header,
     read,
     read_file,
@@ -231,6 +233,18 @@ def test_an_error_is_raised_again_by_each_further_fill(tmp_path: Path) -> None:
         with pytest.raises(CaptureError, match="byte 24: cut short: 6 of 16 bytes are there"):
             capture.fill(batch.frames(3))
     capture.close()
+
+
+@pytest.mark.parametrize("batches", [1, 2, 5])
+def test_batches_stay_as_long_as_was_asked_for(
+    tmp_path: Path, octets: bytes, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supply, "READ", 1000)
+    monkeypatch.setattr(supply, "WINDOW", 70_000)
+    path = tmp_path / "capture"
+    path.write_bytes(octets)
+    with closing(open_capture(path, 0, batches)) as capture:
+        assert kept(capture, batches) == ROWS
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mirrorplane.capture.file import open_capture
 from mirrorplane.capture.memory import MemorySource, Packet
 from mirrorplane.capture.merge import MergedSource, merged
 from mirrorplane.capture.source import CaptureError
-from tests.capture.captures import LITTLE, Row, pcap_header, read, record
+from tests.capture.captures import LITTLE, Row, kept, pcap_header, read, record
 
 
 def by_heads(lists: list[list[Packet]]) -> list[Packet]:
@@ -58,6 +58,13 @@ def test_recordings_of_many_batches() -> None:
 def test_frames_too_large_for_one_batch_go_into_several() -> None:
     lists = [[Packet(bytes([n]) * 900_000, source, n) for n in range(7)] for source in range(2)]
     assert read(MergedSource([MemorySource(each) for each in lists]), 1024) == (rows(by_heads(lists)), None)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 4])
+def test_batches_stay_as_long_as_was_asked_for(batches: int) -> None:
+    lists = [[Packet(bytes([n]) * 900_000, source, n) for n in range(9)] for source in range(2)]
+    source = MergedSource([MemorySource(each) for each in lists], batches)
+    assert kept(source, batches, 3) == rows(by_heads(lists))
 
 
 def test_one_recording_is_handed_through_uncopied() -> None:

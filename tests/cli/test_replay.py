@@ -113,6 +113,13 @@ def test_standard_input_and_compressed_files_give_the_same(packed: str, tmp_path
     assert direct.read_bytes() == piped.read_bytes() == filed.read_bytes()
 
 
+def test_threads_make_no_difference(tmp_path: Path) -> None:
+    one, three = tmp_path / "one.pcap", tmp_path / "three.pcap"
+    for output, workers in ((one, "1"), (three, "3")):
+        assert mirrorplane("replay", *HTTP, "-o", output, "--workers", workers).returncode == 0
+    assert one.read_bytes() == three.read_bytes()
+
+
 def test_what_was_whole_before_the_break_is_kept(tmp_path: Path) -> None:
     octets = (PCAPS / "http.pcap").read_bytes()
     broken, output = tmp_path / "broken.pcap", tmp_path / "out.pcap"
@@ -134,6 +141,9 @@ def test_what_was_whole_before_the_break_is_kept(tmp_path: Path) -> None:
         (["-o", "x.txt"], 2, ".pcap or .pcapng"),
         (["-o", "x.pcap", "--speed", "2"], 2, "go with --send"),
         (["--send", "--speed", "2", "--topspeed"], 2, "contradict"),
+        (["--send", "--workers", "2"], 2, "--workers goes with -o"),
+        (["-o", "out.pcap", "--workers", "0"], 2, "--workers: must be 1 to 64, not 0"),
+        (["-o", "out.pcap", "--workers", "65"], 2, "--workers: must be 1 to 64, not 65"),
         (["--send", "--speed", "0"], 2, "above 0"),
         (["-o", "missing/x.pcap"], 1, "No such file or directory"),
         (["-o", "x.pcap", "--source", "eni-server=y.pcap"], 2, "given twice"),

@@ -31,6 +31,9 @@ def _send(sink: Sink, frames: batch.Frames, copies: batch.Copies, part: list[byt
         if dirty:
             sink.data[:] = DIRT
         placed = sink.place(frames, copies, first)
+        if not placed:  # what lies before that row has to leave first
+            assert sink.send() == 0
+            placed = sink.place(frames, copies, first)
         assert placed > 0
         for row in range(first, first + placed):
             at = int(copies.offset[row])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.utils import RawPcapReader
 
-from mirrorplane.forward.pcap import PcapSink
+from mirrorplane.forward.pcap import PcapFile, PcapSink
 from mirrorplane.forward.sink import ForwardError
 from tests.capture.captures import read_file
 from tests.forward.mirroring import Timed, forward
@@ -22,7 +22,7 @@ MIRRORED: list[Timed] = [(n * 1_000_001_000, bytes([n % 256]) * (n % 1515)) for 
 
 
 def written(path: Path, mirrored: list[Timed], *, nanoseconds: bool) -> bytes:
-    sink = PcapSink(path, nanoseconds=nanoseconds)
+    sink = PcapSink(PcapFile(path, nanoseconds=nanoseconds))
     forward(sink, mirrored)
     sink.close()
     sink.close()
@@ -65,7 +65,7 @@ def test_times_that_no_pcap_holds_are_an_error_behind_what_was_before(path: Path
         (2**63 - 1, "9223372036.854775807"),
     ):
         for nanoseconds in (US, NS):
-            sink = PcapSink(path, nanoseconds=nanoseconds)
+            sink = PcapSink(PcapFile(path, nanoseconds=nanoseconds))
             with pytest.raises(ForwardError) as raised:
                 forward(sink, [*held, (time, b"x"), (0, b"behind")])
             assert str(raised.value) == f"{path}: cannot hold the time {shown} s"
@@ -86,7 +86,7 @@ def test_a_pipe_cannot_be_turned(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    sink = PcapSink(path, nanoseconds=US)
+    sink = PcapSink(PcapFile(path, nanoseconds=US))
     with pytest.raises(ForwardError, match=r"fifo: cannot hold the time 0\.000000007 s"):
         forward(sink, [(1000, b"whole"), (7, b"fine")])
     sink.close()

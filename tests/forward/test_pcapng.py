@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scapy.utils import RawPcapNgReader
 
 from mirrorplane.capture.file import open_capture
-from mirrorplane.forward.pcapng import PcapngSink
+from mirrorplane.forward.pcapng import PcapngFile, PcapngSink
 from mirrorplane.forward.sink import ForwardError
 from tests.capture.captures import read_file
 from tests.forward.mirroring import Timed, forward
@@ -19,7 +19,7 @@ MIRRORED: list[Timed] = [(n * 1_000_000_001, bytes([n % 256]) * (n % 1515)) for 
 
 
 def written(path: Path, mirrored: list[Timed]) -> bytes:
-    sink = PcapngSink(path)
+    sink = PcapngSink(PcapngFile(path))
     forward(sink, mirrored)
     sink.close()
     return path.read_bytes()
@@ -55,7 +55,7 @@ def test_it_says_nanoseconds_before_the_first_packet(tmp_path: Path) -> None:
 
 def test_a_time_before_1970_is_an_error_behind_what_was_before(tmp_path: Path) -> None:
     path = tmp_path / "out.pcapng"
-    sink = PcapngSink(path)
+    sink = PcapngSink(PcapngFile(path))
     with pytest.raises(ForwardError) as raised:
         forward(sink, [(2**63 - 1, b"last"), (-1_500_000_000, b"x")])
     assert str(raised.value) == f"{path}: cannot hold the time -1.500000000 s"

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mirrorplane import batch
-from mirrorplane.forward.pcap import PcapSink
-from mirrorplane.forward.pcapng import PcapngSink
-from mirrorplane.forward.records import BUFFER_LEN, RecordSink, refuse_inputs
+from mirrorplane.forward.output import refuse_inputs
+from mirrorplane.forward.pcap import PcapFile, PcapSink
+from mirrorplane.forward.pcapng import PcapngFile, PcapngSink
+from mirrorplane.forward.records import BUFFER_LEN, RecordSink
 from mirrorplane.forward.sink import ForwardError
 from tests.capture.captures import read_file
 from tests.forward.mirroring import forward
@@ -20,10 +21,14 @@ Make = Callable[[Path | str], RecordSink]
 
 
 def pcap(path: Path | str) -> RecordSink:
-    return PcapSink(path, nanoseconds=False)
+    return PcapSink(PcapFile(path, nanoseconds=False))
 
 
-@pytest.fixture(params=[pcap, PcapngSink])
+def pcapng(path: Path | str) -> RecordSink:
+    return PcapngSink(PcapngFile(path))
+
+
+@pytest.fixture(params=[pcap, pcapng])
 def make(request: pytest.FixtureRequest) -> Make:
     """Return what makes a sink of either format."""
     return request.param  # type: ignore[no-any-return] # a fixture's parameter

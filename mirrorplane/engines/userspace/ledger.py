@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrorplane.batch import UNKNOWN
-from mirrorplane.counters import N_DIRECTIONS, N_REASONS, N_TALLIES, Counters, Reason
+from mirrorplane.counters import N_DIRECTIONS, N_REASONS, N_TALLIES, Counters, Reason, total
 from mirrorplane.engines.report import Report, report
 from mirrorplane.plan import Plan
 
@@ -69,7 +69,7 @@ class Ledger:
         return report(everything, counters)
 
     def _rows(self) -> Rows:
-        return self._past_rows | _by_id(self._plan, _sum(self.counters))
+        return self._past_rows | _by_id(self._plan, total(self.counters))
 
     def _everything(self) -> Plan:
         """Return the ids of the running plan and of what was removed, as a plan that only names them."""
@@ -84,10 +84,6 @@ class Ledger:
 
 def _counters(plan: Plan, workers: int) -> tuple[Counters, ...]:
     return tuple(plan.counters() for _ in range(workers))
-
-
-def _sum(counters: tuple[Counters, ...]) -> Counters:
-    return Counters(*(np.sum(columns, axis=0) for columns in zip(*counters, strict=True)))
 
 
 def _by_id(plan: Plan, counters: Counters) -> Rows:
