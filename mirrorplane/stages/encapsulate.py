@@ -9,7 +9,7 @@ changes the lengths, a checksum and the source port.
 from mirrorplane.batch import Copies, Frames, Packets
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, N_TALLIES, Counters, Reason, Tally
 from mirrorplane.jit import I64, U8, inline, kernel
-from mirrorplane.jit.memory import copy, put_be16
+from mirrorplane.jit.memory import copy, prefetch, put_be16
 from mirrorplane.plan.tables import HEADER_STRIDE, Templates
 from mirrorplane.wire import checksum, ethernet, flow, ipv4, ipv6, segmentation, transport, udp, vxlan
 from mirrorplane.wire.segmentation import SuperPacket
@@ -20,6 +20,11 @@ PACKETS, BYTES, TRUNCATED = (
     int(Tally.MIRRORED_BYTES),
     int(Tally.TRUNCATED_PACKETS),
 )
+
+AHEAD, CACHE_LINE, READ_BY_CLASSIFY = 8, 64, 128
+"""Payload is fetched this many copies before it is copied: of each packet the processor foresees only what
+follows its first lines. Frames of 594 bytes: 84 ns a copy without, 36 three ahead, 24 eight ahead; 1514
+bytes: 118, 63, 67."""
 
 _NETWORK = ethernet.HEADER_LEN
 _OVER_UDP = udp.HEADER_LEN + vxlan.HEADER_LEN
@@ -42,6 +47,7 @@ def encapsulate(
 ) -> None:
     """Write the copies from row `rows[0]` up to `rows[1]` into *target* at their offsets, and count them."""
     for row in range(rows[0], rows[1]):
+        _fetch(data, min(row + AHEAD, rows[1] - 1), frames, copies)
         packet, template = copies.frame[row], templates.rows[copies.template[row]]
         kept, at = int(copies.kept[row]), copies.offset[row]
         port = flow.source_port(packets.flow[packet])
@@ -63,6 +69,14 @@ def encapsulate(
         counters.sessions[tally + PACKETS] += 1
         counters.sessions[tally + BYTES] += int(copies.length[row]) - _NETWORK
         counters.sessions[tally + TRUNCATED] += kept < copies.whole[row]
+
+
+@inline
+def _fetch(data: U8, row: int, frames: Frames, copies: Copies) -> None:
+    """Ask for the bytes of a copy that `classify` has not read."""
+    start = frames.offset[copies.frame[row]] + copies.payload[row]
+    for line in range(READ_BY_CLASSIFY, copies.kept[row], CACHE_LINE):
+        prefetch(data, start + line)
 
 
 @inline

@@ -158,10 +158,10 @@ def _vector_of_address(nodes: I32, root: int, data: U8, at: int) -> int:
 
 @inline
 def _vector_of_port(nodes: I32, root: int, port: int) -> int:
+    """Take both steps at once, for whether there is a second one is what no processor foresees."""
     entry = int(nodes[root + (port >> _BYTE_BITS)])
-    if entry >= 0:
-        entry = int(nodes[entry + (port & _BYTE)])
-    return ~entry
+    low = int(nodes[max(entry, 0) + (port & _BYTE)])
+    return ~(low if entry >= 0 else entry)
 
 
 @inline
