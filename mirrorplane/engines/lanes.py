@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread
 from typing import Protocol
 
-from mirrorplane.batch import Copies, Frames
+from mirrorplane.batch import FILE_ROWS, Copies, Frames
 from mirrorplane.capture.source import Source
 from mirrorplane.counters import Counters, total
 from mirrorplane.engines.pipeline import Pipeline
@@ -155,8 +155,8 @@ class _Lane:
     ) -> None:
         self.counters: Counters = plan.counters()
         self._turns, self._sink = turns, _InTurn(buffer, turns)
-        way = into(self._sink, templates)
-        self._pipeline = Pipeline(plan, capture, templates, way.sinks, way.outlets, self.counters)
+        _, sinks, outlets = into(self._sink, templates)
+        self._pipeline = Pipeline(plan, capture, templates, sinks, outlets, self.counters, rows=FILE_ROWS)
 
     def work(self, progress: Progress | None) -> None:
         """Mirror batch after batch, until there are no more or one has failed."""

@@ -34,7 +34,7 @@ class Pipeline:
 
     *templates* are the plan's routes as the engine has resolved them, and *outlets* gives, for each
     template, the index of its sink. Both may change between batches, and so may *counters*' contents; the
-    arrays themselves may not.
+    arrays themselves may not. A batch has at most *rows* packets.
 
     With *offloads* what the frames of a live capture lack is made up for: checksums are finished, and
     super-packets become wire packets. These may be many more than a batch has rows: they leave part by part.
@@ -49,14 +49,15 @@ class Pipeline:
         outlets: I32,
         counters: Counters,
         *,
+        rows: int = batch.ROWS,
         offloads: bool = False,
     ) -> None:
-        self.frames = batch.frames()
+        self.frames = batch.frames(rows)
         self._source, self._templates, self._counters = source, templates, counters
-        self._packets = batch.packets()
-        self._copies = batch.copies()
+        self._packets = batch.packets(rows)
+        self._copies = batch.copies(rows)
         self._offloads = offloads
-        self._chosen = batch.copies() if offloads else self._copies
+        self._chosen = batch.copies(rows) if offloads else self._copies
         self._cursor = np.zeros(2, np.int64)
         self._rows, self._reason = np.zeros(2, np.int64), np.zeros(1, np.int64)
         self._choosing = self._choosing_stages(plan)
@@ -86,7 +87,7 @@ class Pipeline:
         return [segment, truncate]
 
     def _shared_outlet(self, index: int, sink: Sink, outlets: I32) -> Outlet:
-        part = batch.copies()
+        part = batch.copies(self._copies.frame.size)
         self._parting.append(stages.share.bind(self._copies, outlets, np.array([index]), part))
         return self._outlet(sink, part)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mirrorplane.batch import FILE_ROWS
 from mirrorplane.capture.source import Source
 from mirrorplane.counters import Counters
 from mirrorplane.engines.pipeline import Outlet, Pipeline
@@ -80,7 +81,9 @@ class Replay:
 
     def __init__(self, plan: Plan, capture: Source, way: Way, speed: float | None = None) -> None:
         self.counters: Counters = plan.counters()
-        self._pipeline = Pipeline(plan, capture, way.templates, way.sinks, way.outlets, self.counters)
+        self._pipeline = Pipeline(
+            plan, capture, way.templates, way.sinks, way.outlets, self.counters, rows=FILE_ROWS
+        )
         self._clock = _Clock(speed) if speed is not None else None
 
     def run(self, progress: Callable[[int], None] | None = None) -> None:

@@ -56,6 +56,6 @@ def test_the_oracle_agrees_on_what_hypothesis_finds(scenario: Scenario) -> None:
 def test_batches_do_not_matter(seed: int) -> None:
     """More packets than a batch has rows are mirrored as they are one by one."""
     scenario = random_scenario(seed, 60)
-    whole = replayed(scenario.config, scenario.packets * 40, scenario.direction)
+    whole = replayed(scenario.config, scenario.packets * 80, scenario.direction)
     once = replayed(scenario.config, scenario.packets, scenario.direction)
-    assert whole.outers == once.outers * 40
+    assert whole.outers == once.outers * 80
