@@ -7,11 +7,14 @@ Protocol and destination port are looked up as one field of three bytes, and the
 rule names one: each field that a packet does not have to be looked up by is a vector less to be searched.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+import numpy as np
+
 from mirrorplane.model import ANY_PORT, PortRange, Rule
+from mirrorplane.plan.crossing import Crossings
 from mirrorplane.plan.intervals import Range, cut, words
 from mirrorplane.plan.tables import NONE
 from mirrorplane.plan.tries import Tries
@@ -30,7 +33,7 @@ _NUMBERS: dict[str, dict[int, tuple[int, ...]]] = {
 
 
 class Classifier(NamedTuple):
-    """A row of `tables.CLASSIFIER`, without its decisions."""
+    """A row of `tables.CLASSIFIER`, without its decisions, and that of `tables.crossings`."""
 
     words: int
     summaries: int
@@ -39,33 +42,45 @@ class Classifier(NamedTuple):
     service_root: int
     portless_root: int
     source_port_root: int
+    crossing: int
 
 
-EMPTY = Classifier(0, 0, 0, 0, 0, 0, NONE)
+EMPTY = Classifier(0, 0, 0, 0, 0, 0, NONE, NONE)
 """No rules: nothing matches, nothing is looked up."""
 
 
-def classifier(rules: Sequence[Rule], tries: Tries) -> Classifier:
-    """Return the classifier of *rules*, all of one IP version, the nth of which is bit n; fill *tries*."""
+def classifier(rules: Sequence[Rule], tries: Tries, crossings: Crossings) -> Classifier:
+    """Return the classifier of *rules*, all of one IP version, the nth of which is bit n.
+
+    Fills *tries*, and *crossings* where a vector is more than a word.
+    """
     if not rules:
         return EMPTY
-
-    def root(ranges_of: Callable[[Rule], list[Range]], n_bytes: int) -> int:
-        return tries.root(cut([ranges_of(rule) for rule in rules]), n_bytes)
-
-    width = ADDRESS_BYTES[rules[0].version]
-    count = words(len(rules))
-    names_source_ports = any(rule.source_port_range != ANY_PORT for rule in rules)
+    width, count = ADDRESS_BYTES[rules[0].version], words(len(rules))
+    source = cut([[addresses(rule.source_cidr_block)] for rule in rules])
+    destination = cut([[addresses(rule.destination_cidr_block)] for rule in rules])
+    service, portless = cut([_services(rule) for rule in rules]), cut([_portless(rule) for rule in rules])
+    named = any(rule.source_port_range != ANY_PORT for rule in rules)
+    source_ports = [cut([[_ports(rule.source_port_range)] for rule in rules])] if named else []
+    fields = [[source], [destination], [service, portless], source_ports]
+    crossing, weights = NONE, [[np.zeros(len(each.starts), np.int64) for each in lists] for lists in fields]
+    if count > 1:
+        crossing, weights = crossings.add([[each.vectors for each in lists] for lists in fields])
+    lengths = [[width], [width], [SERVICE_BYTES, 1], [PORT_BYTES]]
+    source_root, destination_root, service_root, portless_root, *source_port_root = (
+        tries.root(each, n_bytes, weight.tolist())
+        for lists, of_lists, of_bytes in zip(fields, weights, lengths, strict=True)
+        for each, weight, n_bytes in zip(lists, of_lists, of_bytes, strict=False)
+    )
     return Classifier(
         words=count,
         summaries=words(count) if count > 1 else 0,
-        source_root=root(lambda rule: [addresses(rule.source_cidr_block)], width),
-        destination_root=root(lambda rule: [addresses(rule.destination_cidr_block)], width),
-        service_root=root(_services, SERVICE_BYTES),
-        portless_root=root(_portless, 1),
-        source_port_root=root(lambda rule: [_ports(rule.source_port_range)], PORT_BYTES)
-        if names_source_ports
-        else NONE,
+        source_root=source_root,
+        destination_root=destination_root,
+        service_root=service_root,
+        portless_root=portless_root,
+        source_port_root=source_port_root[0] if named else NONE,
+        crossing=crossing,
     )
 
 

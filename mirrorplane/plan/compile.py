@@ -18,6 +18,7 @@ from mirrorplane.model import Configuration, Interface, Rule, Session
 from mirrorplane.plan import tables
 from mirrorplane.plan.balance import SLOTS, spread
 from mirrorplane.plan.classifier import Classifier, classifier
+from mirrorplane.plan.crossing import Crossings
 from mirrorplane.plan.tables import NONE, VERSIONS, Tables
 from mirrorplane.plan.templates import Address
 from mirrorplane.plan.tries import Tries
@@ -121,10 +122,11 @@ class _Compiler:
         self.sources = sources
         self.fallback = fallback
         self.host_ends = host_ends
-        self.tries = Tries()
+        self.tries, self.crossings = Tries(), Crossings()
         self.routes: list[Route] = []
         self.decisions: list[tuple[int, int, int]] = []
         self.classifiers: list[tuple[int, ...]] = []
+        self.crossing_rows: list[int] = []
         self.addresses: list[tuple[int, int, int]] = []
         self.tunnels: list[tuple[int, ...]] = []
         self.rules = {key: row for row, key in enumerate(_rule_keys(configuration))}
@@ -151,6 +153,8 @@ class _Compiler:
             slots=np.concatenate(
                 [np.zeros(0, np.uint16), *(spread(each.backends) for each in self.balancers)]
             ),
+            crossings=np.array(self.crossing_rows, np.int32),
+            crossed=self.crossings.crossed,
         )
         return Plan(
             sources=self.sources,
@@ -210,8 +214,10 @@ class _Compiler:
             ]
         key = (direction, version, *(session.filter for session in sessions))
         if key not in self._classified:
-            self._classified[key] = classifier(rules, self.tries)
-        self.classifiers.append((*self._classified[key], first))
+            self._classified[key] = classifier(rules, self.tries, self.crossings)
+        *row, crossing = self._classified[key]
+        self.classifiers.append((*row, first))
+        self.crossing_rows.append(crossing)
 
     def _rules_of(self, session: Session, direction: int) -> tuple[Rule, ...]:
         chosen = self.configuration.filters[session.filter]

@@ -15,6 +15,9 @@ from mirrorplane.jit import I32, U8, U16, U64, Column
 NONE = -1
 """Stands for no row where a row is expected."""
 
+UNDECIDED = 0xFFFF
+"""Stands for no bit in `crossed`."""
+
 ALSO_ARP, ALSO_DHCP, ALSO_NON_IP = 1, 2, 4
 """Bits of a source's `also`."""
 
@@ -108,7 +111,11 @@ Record = Any
 
 
 class Tables(NamedTuple):
-    """Everything that is looked up: fixed for the life of a plan."""
+    """Everything that is looked up: fixed for the life of a plan.
+
+    `crossings` has an element for each classifier: where in `crossed` its table begins, NONE if it has none.
+    A vector with summaries has its weight before it (`crossing`).
+    """
 
     sources: Sources
     addresses: Addresses
@@ -118,6 +125,8 @@ class Tables(NamedTuple):
     classifiers: Classifiers
     decisions: Decisions
     slots: U16
+    crossings: I32
+    crossed: U16
 
 
 class Templates(NamedTuple):

@@ -9,6 +9,7 @@ kept once, so that sources with the same rules share their tables.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,19 +40,21 @@ class Tries:
         """All vectors so far, flat."""
         return np.concatenate([*self._vectors, np.zeros(0, np.uint64)])
 
-    def vector(self, words: NDArray[np.uint64]) -> int:
-        """Keep one bit vector, compressed, and return its row."""
-        key = words.tobytes()
+    def vector(self, words: NDArray[np.uint64], weight: int) -> int:
+        """Keep one bit vector, compressed, behind its weight if it has summaries; return its row."""
+        key = words.tobytes() + (weight.to_bytes(8, "big") if words.size > 1 else b"")
         row = self._vector_rows.get(key)
         if row is None:
-            row = self._vector_rows[key] = self._next_vector
-            self._vectors.append(compress(words))
-            self._next_vector += self._vectors[-1].size
+            before = np.array([weight] if words.size > 1 else [], np.uint64)
+            row = self._vector_rows[key] = self._next_vector + before.size
+            self._vectors += [before, compress(words)]
+            self._next_vector = row + self._vectors[-1].size
         return row
 
-    def root(self, intervals: Intervals, n_bytes: int) -> int:
-        """Keep the trie of a field of *n_bytes*, and return the row of its root."""
-        leaves = [~self.vector(vector) for vector in intervals.vectors]
+    def root(self, intervals: Intervals, n_bytes: int, weights: Sequence[int]) -> int:
+        """Keep the trie of a field of *n_bytes*, whose vectors have *weights*; return the row of its root."""
+        pairs = zip(intervals.vectors, weights, strict=True)
+        leaves = [~self.vector(vector, weight) for vector, weight in pairs]
         return self._node(intervals.starts, leaves, 0, (n_bytes - 1) * _BYTE_BITS)
 
     def _node(self, starts: list[int], leaves: list[int], base: int, shift: int) -> int:

@@ -4,7 +4,8 @@ Owns matching (DESIGN 3.2) and the choice of a backend (3.5). Must not know head
 field lies, nor what a copy will look like.
 
 Each field of a packet leads, through the bytes of its value, to the bit vector of the rules that it
-satisfies; the lowest bit that all of them share is the deciding rule.
+satisfies; the lowest bit that all of them share is the deciding rule. Where there are not too many
+combinations, it was found beforehand for each.
 
 There are two kernels of one source: what live frames ask for beyond those of files costs a quarter more, and
 is compiled away where it is not needed.
@@ -15,8 +16,8 @@ import numpy as np
 from mirrorplane.batch import INGRESS, Copies, Frames, Packets
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, Counters, Reason
 from mirrorplane.jit import I32, I64, U8, U64, inline, kernel
-from mirrorplane.jit.memory import count_bits, lowest_bit
-from mirrorplane.plan.tables import NONE, Record, Tables, Templates
+from mirrorplane.jit.memory import count_bits, lowest_bit, signed
+from mirrorplane.plan.tables import NONE, UNDECIDED, Record, Tables, Templates
 from mirrorplane.wire import flow, ipv4, ipv6
 
 MIRRORED, DROP_RULE = int(Reason.MIRRORED), int(Reason.DROP_RULE)
@@ -94,8 +95,11 @@ def _decide(
     version = int(packets.version[row])
     if version != 0:
         way = source * _N_WAYS + int(packets.direction[row]) - INGRESS
-        classifier = tables.classifiers[way * _N_VERSIONS + int(version == ipv6.VERSION)]
-        bit = _deciding_rule(data, at, row, version, classifier, packets, tables.nodes, tables.bitmaps)
+        place = way * _N_VERSIONS + int(version == ipv6.VERSION)
+        classifier = tables.classifiers[place]
+        bit = _deciding_rule(
+            data, at, row, version, classifier, int(tables.crossings[place]), packets, tables
+        )
         if bit == NONE:
             return int(sender.unmatched), NONE
         decision = tables.decisions[classifier.first_decision + bit]
@@ -112,9 +116,17 @@ def _decide(
 
 @inline
 def _deciding_rule(
-    data: U8, at: int, row: int, version: int, rules: Record, packets: Packets, nodes: I32, bitmaps: U64
+    data: U8,
+    at: int,
+    row: int,
+    version: int,
+    rules: Record,
+    crossing: int,
+    packets: Packets,
+    tables: Tables,
 ) -> int:
     """Return the first of *rules* that matches the packet at *at*, as its bit; NONE if none does."""
+    nodes, bitmaps = tables.nodes, tables.bitmaps
     if rules.words == 0:
         return NONE
     if version == ipv4.VERSION:
@@ -129,6 +141,12 @@ def _deciding_rule(
         if four != NONE:
             common &= bitmaps[four]
         return lowest_bit(common) if common else NONE
+    if crossing != NONE:
+        weight = bitmaps[one - 1] + bitmaps[two - 1] + bitmaps[three - 1]
+        if four != NONE:
+            weight += bitmaps[four - 1]
+        bit = int(tables.crossed[crossing + signed(weight)])
+        return bit if bit != UNDECIDED else NONE
     return _search(bitmaps, one, two, three, four, int(rules.summaries))
 
 

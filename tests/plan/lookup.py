@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from mirrorplane.plan.tables import NONE, Tables
+from mirrorplane.plan.tables import NONE, UNDECIDED, Tables
 
 
 def vector(tables: Tables, root: int, key: bytes) -> int:
@@ -53,4 +53,8 @@ def deciding(
     common = -1
     for row in rows:
         common &= bits(tables, rules, row)
-    return int(rules["first_decision"]) + (common & -common).bit_length() - 1 if common else NONE
+    found = (common & -common).bit_length() - 1 if common else NONE
+    if tables.crossings[classifier] != NONE:
+        place = tables.crossings[classifier] + sum(int(tables.bitmaps[row - 1]) for row in rows)
+        assert tables.crossed[place] == (UNDECIDED if found == NONE else found)
+    return int(rules["first_decision"]) + found if common else NONE

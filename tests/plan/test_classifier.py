@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mirrorplane.model import ANY_PORT, PortRange, Rule
 from mirrorplane.plan import tables
 from mirrorplane.plan.classifier import EMPTY, classifier
+from mirrorplane.plan.crossing import Crossings
 from mirrorplane.plan.tables import NONE, Tables
 from mirrorplane.plan.tries import Tries
 from tests.plan.lookup import deciding
@@ -62,8 +63,8 @@ def matches(rule: Rule, source: Any, destination: Any, protocol: int, ports: tup
 
 
 def compiled(chosen: list[Rule]) -> Tables:
-    tries = Tries()
-    row = (*classifier(chosen, tries), 0)
+    tries, crossings = Tries(), Crossings()
+    *row, crossing = classifier(chosen, tries, crossings)
     none = np.zeros(0, tables.SOURCE)
     return Tables(
         sources=none,
@@ -71,9 +72,11 @@ def compiled(chosen: list[Rule]) -> Tables:
         tunnels=none,
         nodes=tries.nodes,
         bitmaps=tries.bitmaps,
-        classifiers=np.array([row], tables.CLASSIFIER),
+        classifiers=np.array([(*row, 0)], tables.CLASSIFIER),
         decisions=none,
         slots=np.zeros(0, np.uint16),
+        crossings=np.array([crossing], np.int32),
+        crossed=crossings.crossed,
     )
 
 
@@ -103,7 +106,7 @@ def test_the_first_matching_rule_decides(data: st.DataObject) -> None:
 
 
 def test_no_rules_match_nothing() -> None:
-    assert classifier([], Tries()) == EMPTY
+    assert classifier([], Tries(), Crossings()) == EMPTY
     found = compiled([])
     assert deciding(found, 0, ip_address("10.0.0.1"), ip_address("10.0.0.2"), 6, (1, 2)) == NONE
 
@@ -129,9 +132,26 @@ def test_thousands_of_rules_fit() -> None:
         assert deciding(found, 0, address, ip_address("1.1.1.1"), 6, (5, n + 8)) == NONE
 
 
+def test_too_many_combinations_are_searched() -> None:
+    chosen = [
+        rule(n + 1, f"10.{n >> 2}.{n % 4}.0/24", PortRange(n % 37, n % 37)).model_copy(
+            update={"destination_cidr_block": ip_network(f"11.{n % 251}.0.0/16")}
+        )
+        for n in range(600)
+    ]
+    found = compiled(chosen)
+    assert found.crossings[0] == NONE
+    assert found.crossed.size == 0
+    for n in range(0, 600, 7):
+        packet = (ip_address(f"10.{n >> 2}.{n % 4}.1"), ip_address(f"11.{n % 251}.2.3"), 6, (5, n % 37))
+        assert deciding(found, 0, *packet) == n
+    assert compiled(chosen[:300]).crossings[0] == NONE
+    assert compiled(chosen[:70]).crossings[0] != NONE
+
+
 def test_equal_rules_share_their_tables() -> None:
-    tries, chosen = Tries(), [rule(1, "10.0.0.0/8"), rule(2, "10.1.0.0/16")]
-    first = classifier(chosen, tries)
+    tries, crossings, chosen = Tries(), Crossings(), [rule(1, "10.0.0.0/8"), rule(2, "10.1.0.0/16")]
+    first = classifier(chosen, tries, crossings)
     size = tries.nodes.size, tries.bitmaps.size
-    assert classifier(chosen, tries) == first
+    assert classifier(chosen, tries, crossings) == first
     assert (tries.nodes.size, tries.bitmaps.size) == size
