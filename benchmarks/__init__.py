@@ -1,14 +1,15 @@
-"""Measurements: ratios against peers in one run, several alternating pairs, medians.
+"""Measurements: ratios against peers, and shares of what is possible, in one run; alternating pairs, medians.
 
-Owns figures and what they are compared with. Must not assert behaviour: that is what tests are for. Run all
-of them with `python -m benchmarks`; nothing else should be busy on the machine meanwhile.
+Owns figures and what they are compared with. Must not assert behaviour: that is what tests are for.
+`python -m benchmarks` makes one report of all of them; nothing else should be busy on the machine meanwhile.
 
+* `figures`:  the form that all of them have;
+* `measure`:  alternating pairs;
+* `machine`:  what is measured on, and versions;
 * `traffic`:  packets and rules;
-* `measure`:  alternating pairs, medians, tables;
-* `pipeline`: the stages in memory, by packet size, PacketLength and number of rules;
-* `peers`:    dpkt and scapy doing the same work;
-* `replay`:   file to file, against tcprewrite and editcap;
-* `api`:      the server: creates, lists, and how soon a session mirrors; `calls` are its clients;
-* `live`:     in namespaces, against `tc mirred` and `nft dup`: `lab` is the network, `load` what the guest
-  does, `mirrors` who mirrors it, `sample` one measurement, `tables` what is made of many.
+* `pipeline`: the stages in memory, by packet size, rules and sessions, beside memcpy;
+* `files`:    file to file, against other programs, beside reading and writing alone; cores; memory;
+* `live`:     in namespaces, against `tc mirred` and `nft dup`, beside a clone and a transmit;
+* `server`:   the clouds' APIs;
+* `report`:   what it all looks like; `results` holds the last whole run.
 """

@@ -1,53 +1,65 @@
-"""`python -m benchmarks [NAME ...]`: all measurements, or those named."""
+"""`python -m benchmarks [NAME ...]`: one report of all measurements, or of those named."""
 
 import argparse
-from functools import partial
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import api, live, measure, peers, pipeline, replay, rings
-from benchmarks.sample import Options
+from benchmarks import machine, measure
+from benchmarks.figures import Measurement, Report
+from benchmarks.files import cores, memory, replay
+from benchmarks.live import rings, rounds
+from benchmarks.measure import Options
+from benchmarks.pipeline import scaling, sizes
+from benchmarks.report import document, readme, terminal
+from benchmarks.server import api
 from mirrorplane.cli.outcome import exit_codes
 
-ALL = {
-    "size": pipeline.by_size,
-    "rules": pipeline.by_rules,
-    "peers": peers.compare,
-    "replay": replay.compare,
-    "rings": rings.compare,
+ALL: dict[str, Callable[[Options], list[Measurement]]] = {
+    sizes.NAME: sizes.sizes,
+    scaling.RULES: scaling.by_rules,
+    scaling.SESSIONS: scaling.by_sessions,
+    replay.NAME: replay.compare,
+    replay.LARGE: replay.compare_large,
+    cores.NAME: cores.by_workers,
+    memory.NAME: memory.sizes,
+    "live": rounds.compare,
+    rings.NAME: rings.compare,
+    api.NAME: api.measure,
 }
-API, LIVE = "api", "live"
-SECONDS, QUICK_SECONDS = 1.5, 0.3
+QUICK = Options(pairs=1, seconds=0.3, quick=True)
 
 
 def main() -> None:
-    """Run the measurements named, all if there are none."""
+    """Do what the command line says."""
     asked = _asked()
-    pairs = asked.pairs or (1 if asked.quick else measure.PAIRS)
-    seconds = asked.seconds or (QUICK_SECONDS if asked.quick else SECONDS)
-    every = (
-        ALL
-        | {API: partial(api.measure, asked.quick)}
-        | {LIVE: partial(live.compare, Options(pairs, seconds, asked.quick), asked.json)}
-    )
-    print(measure.machine())
-    print(f"figures: median (smallest to largest) of {measure.PAIRS} alternating runs; {LIVE}: of {pairs}")
     with exit_codes():
-        for name in asked.names or every:
-            every[name]()
+        if asked.render is not None:
+            _render(asked.render)
+        elif asked.readme:
+            readme.rewrite()
+        else:
+            _measure(asked.names or list(ALL), _options(asked), asked.into)
 
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join([*ALL, API, LIVE])}")
-    only = parser.add_argument_group(f"of {LIVE} only")
-    only.add_argument("--pairs", type=_positive, help=f"rounds ({measure.PAIRS})")
-    only.add_argument("--seconds", type=float, help=f"of a flood ({SECONDS}); TCP: up to the next whole one")
-    only.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    only.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="write report.json, report.md and plots there"
+    )
+    parser.add_argument("--pairs", type=_positive, help=f"how often each is measured ({measure.PAIRS})")
+    parser.add_argument("--seconds", type=float, help=f"of a live flood ({Options().seconds})")
+    parser.add_argument("--quick", action="store_true", help="to see that it works: a pair, little work")
+    other = parser.add_argument_group("without measuring")
+    other.add_argument("--render", type=Path, metavar="REPORT.json", help="render it again, beside it")
+    other.add_argument(
+        "--readme", action="store_true", help="rewrite the README's part from the last whole run"
+    )
     asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in {*ALL, API, LIVE}]
-    if unknown:
-        parser.error(f"no measurement is called {unknown[0]}; there are: {', '.join([*ALL, API, LIVE])}")
+    for name in asked.names:
+        if name not in ALL:
+            parser.error(f"no measurement is called {name}; there are: {', '.join(ALL)}")
     return asked
 
 
@@ -55,6 +67,39 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError(text)
     return number
+
+
+def _options(asked: argparse.Namespace) -> Options:
+    default = QUICK if asked.quick else Options()
+    return Options(asked.pairs or default.pairs, asked.seconds or default.seconds, asked.quick)
+
+
+def _measure(names: list[str], options: Options, into: Path | None) -> None:
+    """Measure, show each measurement as it comes, and keep what there is, also of what is interrupted."""
+    to = terminal.console()
+    report = Report(
+        made=time.strftime("%Y-%m-%d"),
+        machine=machine.machine(),
+        versions=machine.versions(),
+        pairs=options.pairs,
+        quick=options.quick,
+        measurements=(),
+    )
+    terminal.head(report, to)
+    for name in names:
+        measure.say(f"{name} ...")
+        found = tuple(ALL[name](options))
+        for measurement in found:
+            terminal.show(measurement, to)
+        report = report.model_copy(update={"measurements": report.measurements + found})
+        if into is not None:
+            document.write(report, into)
+
+
+def _render(path: Path) -> None:
+    report = document.load(path)
+    document.render(report, path.parent)
+    terminal.whole(report, terminal.console())
 
 
 if __name__ == "__main__":

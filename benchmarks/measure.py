@@ -1,40 +1,25 @@
-"""Alternating pairs and medians.
+"""Alternating pairs.
 
-Owns how a figure comes about. Must not know what is measured.
+Owns how samples come about. Must not know what is measured.
 """
 
-import platform
-import statistics
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import NamedTuple
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import NamedTuple, TypeVar
 
 PAIRS = 5
 
-WIDTH = 150
-"""Columns of text where there is no terminal."""
+Sample = TypeVar("Sample")
 
 
-class Figure(NamedTuple):
-    """A median and the range that it lies in."""
+class Options(NamedTuple):
+    """How often, and how long a flood lasts in seconds; `quick` is to see that it works, not for figures."""
 
-    median: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
-
-
-def figure(samples: list[float]) -> Figure:
-    """Return the figure of *samples*."""
-    return Figure(statistics.median(samples), min(samples), max(samples))
+    pairs: int = PAIRS
+    seconds: float = 1.5
+    quick: bool = False
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -44,40 +29,38 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def alternating(sides: Mapping[str, Callable[[], float]], pairs: int = PAIRS) -> dict[str, list[float]]:
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return how long this thread is at work on *work*, which does not wait: others on its CPU do not count."""
+    started = time.thread_time()
+    work()
+    return time.thread_time() - started
+
+
+def alternating(
+    sides: Mapping[str, Callable[[], Sample]], pairs: int, say: Callable[[str], None] | None = None
+) -> dict[str, list[Sample]]:
     """Measure the sides in turn, *pairs* times each, so that a drift of the machine meets them alike.
 
-    A first turn is not counted: it compiles, fills caches and starts clocks up.
+    Every other turn goes the other way about. A first turn is not counted: it compiles, fills caches and
+    starts clocks up. *say* is told before each turn.
     """
     for measure in sides.values():
         measure()
-    samples: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(pairs):
-        for name, measure in sides.items():
-            samples[name].append(measure())
+    samples: dict[str, list[Sample]] = {name: [] for name in sides}
+    names = list(sides)
+    for turn in range(pairs):
+        if say is not None:
+            say(f"pair {turn + 1} of {pairs}")
+        for name in names if turn % 2 == 0 else names[::-1]:
+            samples[name].append(sides[name]())
     return samples
 
 
-def ratio(one: list[float], other: list[float]) -> Figure:
-    """Return the figure of *one* / *other*, pair by pair."""
-    return figure([a / b for a, b in zip(one, other, strict=True)])
+def say(line: str) -> None:
+    """Tell whoever waits what is going on."""
+    print(line, file=sys.stderr, flush=True)
 
 
-def machine() -> str:
-    """Return what this machine is, in a line."""
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in info.read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    processor = names[0] if names else platform.machine()
-    return f"{len(names)} x {processor}, Linux {platform.release()}, Python {sys.version.split()[0]}"
-
-
-def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table; a unit in brackets is no markup."""
-    table = Table(*map(escape, columns), title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+def cpus() -> list[int]:
+    """Return the CPUs that this process may use."""
+    return sorted(os.sched_getaffinity(0))

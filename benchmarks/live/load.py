@@ -34,7 +34,7 @@ from ipaddress import IPv4Address
 from socket import AF_PACKET, SOCK_RAW, socket
 from typing import NamedTuple
 
-from benchmarks.lab import DEVICE, GUEST, GUEST_MAC, HOST, Network
+from benchmarks.live.network import DEVICE, GUEST, GUEST_MAC, HOST, Network
 from mirrorplane.forward.afpacket import PACKET_QDISC_BYPASS, SOL_PACKET
 from mirrorplane.lab.namespaces import LabError
 from mirrorplane.wire import checksum, ethernet, ipv4, transport, udp

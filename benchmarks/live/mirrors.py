@@ -5,6 +5,8 @@ Owns how each is put to work and taken away again. Must not know loads, or what 
 * `none`: what the others are compared with.
 * `kernel inline`, `kernel handed over`, `kernel all over`, `userspace`: `mirrorplane run`, as a user starts
   it. Handed over are super-packets, by default (`hand_over_from`); all over: single packets too.
+* `clone`: clsact, u32 and mirred to the uplink itself, with no envelope: a clone and one transmit, the limit
+  of whoever mirrors in the kernel.
 * `tc`: clsact, u32 and mirred into a VXLAN device, on ingress and egress.
 * `nft`: `dup to` the same VXLAN device, in the netdev family's ingress and egress hooks.
 
@@ -25,7 +27,7 @@ from typing import NamedTuple
 
 from pyroute2 import IPRoute
 
-from benchmarks.lab import GUEST, SENSOR, SOURCE, UPLINK, UPLINK_ADDRESS, Network
+from benchmarks.live.network import GUEST, SENSOR, SOURCE, UPLINK, UPLINK_ADDRESS, Network
 from benchmarks.traffic import UDP, Rule, rule_lines, rules
 from mirrorplane.cli.demo import await_ready
 from mirrorplane.cli.outcome import FailedError
@@ -43,8 +45,9 @@ LONGEST_END = 10.0
 NETWORK, PORTS = 10 << 24 | 1 << 16, (1024, 65535)
 """10.1.0.0/24, where guest and host are, and the ports that they use towards one another."""
 
-NONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT = (
+NONE, CLONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT = (
     "none",
+    "clone",
     "kernel inline",
     "kernel handed over",
     "kernel all over",
@@ -53,15 +56,25 @@ NONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT = (
     "nft",
 )
 ENGINES = {INLINE: "kernel", HANDED_OVER: "kernel", ALL_OVER: "kernel", USERSPACE: "userspace"}
-MIRRORS = (NONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT)
+MIRRORS = (NONE, CLONE, INLINE, HANDED_OVER, ALL_OVER, USERSPACE, TC, NFT)
 
 
 class Wanted(NamedTuple):
-    """What an engine is configured for; the others have no choice. `protocol` is the load's."""
+    """What an engine is configured for; the others have no choice. `protocol` is the load's.
+
+    `rules` are those of all sessions. Several sessions have a rule each, the last one all that are left.
+    """
 
     protocol: int
     packet_length: int
     rules: int
+    sessions: int = 1
+
+    def filters(self) -> list[list[Rule]]:
+        """Return the rules of each session: the very last one accepts what the load sends."""
+        by = [*rules(self.rules - 1, drops=False), Rule(True, self.protocol, NETWORK, PORTS)]
+        alone = self.sessions - 1
+        return [*([rule] for rule in by[:alone]), by[alone:]]
 
 
 class Account:
@@ -73,7 +86,7 @@ class Account:
 
 def configuration(mirror: str, wanted: Wanted, cpu: int) -> str:
     """Return an engine's configuration; the last rule decides. *cpu* is what is handed over to."""
-    by = [*rules(wanted.rules - 1), Rule(True, wanted.protocol, NETWORK, PORTS)]
+    filters = wanted.filters()
     kernel = {
         INLINE: "cpus: inline",
         HANDED_OVER: f"cpus: [{cpu}]",
@@ -85,15 +98,15 @@ def configuration(mirror: str, wanted: Wanted, cpu: int) -> str:
         f"  eni-guest: {{device: {SOURCE}, side: host, addresses: [{GUEST}]}}",
         f"  eni-sensor: {{addresses: [{SENSOR}]}}",
         "sessions:",
-        "  tms-bench: {priority: 1, sources: [eni-guest], target: eni-sensor, filter: tmf-bench,",
-        f"              virtual_network_id: {VNI}, packet_length: {wanted.packet_length}}}",
+        *(
+            f"  tms-{row}: {{priority: {row + 1}, sources: [eni-guest], target: eni-sensor, filter: tmf-{row},"
+            f" virtual_network_id: {VNI + row}, packet_length: {wanted.packet_length}}}"
+            for row in range(len(filters))
+        ),
         "filters:",
-        "  tmf-bench:",
-        "    egress:",
-        *rule_lines(by),
-        "    ingress:",
-        *rule_lines(by),
     ]
+    for row, by in enumerate(filters):
+        lines += [f"  tmf-{row}:", "    egress:", *rule_lines(by), "    ingress:", *rule_lines(by)]
     return "\n".join(lines) + "\n"
 
 
@@ -106,7 +119,7 @@ def at_work(mirror: str, network: Network, wanted: Wanted, cpu: int) -> Iterator
             text = configuration(mirror, wanted, cpu)
             stack.enter_context(engine(ENGINES[mirror], network.host, text, account))
         elif mirror in _PEERS:
-            stack.enter_context(_peer(network.host, *_PEERS[mirror]))
+            stack.enter_context(_peer(network.host, *_PEERS[mirror], is_bare=mirror == CLONE))
         yield account
 
 
@@ -139,13 +152,14 @@ def engine(name: str, host: Host, text: str, account: Account | None = None) -> 
 
 
 @contextmanager
-def _peer(host: Host, program: str, begin: list[list[str]], end: list[str]) -> Iterator[None]:
-    """Have a program of the host put packets into the VXLAN device, and stop that again."""
+def _peer(host: Host, program: str, begin: list[list[str]], end: list[str], is_bare: bool) -> Iterator[None]:
+    """Have a program of the host put packets into a device, and stop that again."""
     if shutil.which(program) is None:
         raise LabError(f"{program} is not installed")
     with ExitStack() as stack:
-        host.netlink(_add_vxlan)
-        stack.callback(host.netlink, _remove_vxlan)
+        if not is_bare:
+            host.netlink(_add_vxlan)
+            stack.callback(host.netlink, _remove_vxlan)
         host.run(begin[0])
         stack.callback(host.run, end)
         for command in begin[1:]:
@@ -174,9 +188,9 @@ def _remove_vxlan(netlink: IPRoute) -> None:
     netlink.link("del", ifname=VXLAN_DEVICE)
 
 
-def _tc_mirror(direction: str) -> list[str]:
+def _tc_mirror(direction: str, device: str) -> list[str]:
     place = ["tc", "filter", "add", "dev", SOURCE, direction, "protocol", "all"]
-    return [*place, *f"u32 match u32 0 0 action mirred egress mirror dev {VXLAN_DEVICE}".split()]
+    return [*place, *f"u32 match u32 0 0 action mirred egress mirror dev {device}".split()]
 
 
 def _nft_chain(hook: str) -> list[str]:
@@ -188,12 +202,16 @@ def _nft_dup(hook: str) -> list[str]:
     return ["nft", f"add rule netdev {TABLE} {hook} dup to {VXLAN_DEVICE}"]
 
 
+def _with_tc(device: str) -> tuple[str, list[list[str]], list[str]]:
+    """Return how tc mirrors into *device*."""
+    begin = ["tc", "qdisc", "add", "dev", SOURCE, "clsact"]
+    mirrors = (_tc_mirror(direction, device) for direction in ("ingress", "egress"))
+    return "tc", [begin, *mirrors], ["tc", "qdisc", "del", "dev", SOURCE, "clsact"]
+
+
 _PEERS: dict[str, tuple[str, list[list[str]], list[str]]] = {
-    TC: (
-        "tc",
-        [["tc", "qdisc", "add", "dev", SOURCE, "clsact"], _tc_mirror("ingress"), _tc_mirror("egress")],
-        ["tc", "qdisc", "del", "dev", SOURCE, "clsact"],
-    ),
+    CLONE: _with_tc(UPLINK),
+    TC: _with_tc(VXLAN_DEVICE),
     NFT: (
         "nft",
         [

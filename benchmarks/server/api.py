@@ -14,9 +14,10 @@ from pathlib import Path
 from socket import AF_INET, SOCK_DGRAM, socket
 from threading import Event, Thread
 
-from benchmarks.calls import Call, Client, call, client, serving, together, write
-from benchmarks.lab import DEVICE, GUEST, HOST, SENSOR, SOURCE, Network, network
-from benchmarks.measure import figure, show
+from benchmarks.figures import Column, LeftOut, Measurement, Row, row
+from benchmarks.live.network import DEVICE, GUEST, HOST, SENSOR, SOURCE, Network, network
+from benchmarks.measure import Options, seconds
+from benchmarks.server.calls import Call, Client, call, client, serving, together, write
 from mirrorplane.lab.decoding import unwrap
 from mirrorplane.lab.namespaces import LabError, missing
 from mirrorplane.lab.recorder import Recorder
@@ -30,7 +31,7 @@ PER_SOURCE, PER_TARGET, PER_FILTER = 3, 20, 2000
 
 N_COMMITS = 200
 
-N_OTHERS, N_FIRSTS = 100, 15
+N_OTHERS, N_FIRSTS, N_QUICK_FIRSTS = 100, 15, 3
 """Sessions that there are when another is made, and how often that is done."""
 
 EVERY = 0.0005
@@ -54,36 +55,39 @@ ACCEPT = {
 }
 
 
-def measure(quick: bool = False) -> None:
+NAME, FIRST = "api", "api-first-packet"
+FIGURE, WAIT = "figure", "wait"
+COMMITS = "SQLite commits in that folder, one after the other [a second]"
+CREATES = f"durable creates over HTTP, {N_CLIENTS} clients [a second]"
+LISTED = f"all of them listed by pages of {PAGE} [s]"
+
+
+def measure(options: Options) -> list[Measurement]:
     """Measure all of it; the last figure where there can be namespaces."""
-    _throughput(N_QUICK if quick else N_CREATED)
+    throughput = _throughput(N_QUICK if options.quick else N_CREATED)
     why = missing()
     if why is not None:
-        print(f"time to the first mirrored packet: not measured, no live lab: {why}")
-        return
-    _first_packets(3 if quick else N_FIRSTS)
+        return [throughput, _first_packets([], LeftOut(what=FIRST, why=why))]
+    n_times = N_QUICK_FIRSTS if options.quick else N_FIRSTS
+    return [throughput, _first_packets([_waited(engine, n_times) for engine in ("kernel", "userspace")])]
 
 
-def _throughput(n_sessions: int) -> None:
+def _throughput(n_sessions: int) -> Measurement:
     with tempfile.TemporaryDirectory() as folder:
         commits = _commits(Path(folder))
         path = write(Path(folder, "api.yaml"), _interfaces(n_sessions))
         with serving(path, "none") as address, client(address) as ask:
             filters = [_filter(ask) for _ in range(1 + n_sessions // PER_FILTER)]
             requests = [_one_of_many(address, filters, number) for number in range(n_sessions)]
-            creating = _seconds(lambda: together(address, requests, N_CLIENTS))
-            listing = _seconds(lambda: _list(ask, n_sessions))
-    show(
-        "HTTP API, one process",
-        ["what", "figure"],
-        [
-            ["SQLite commits a second in that folder, one after the other", f"{commits:,.0f}"],
-            [
-                f"durable creates a second, {N_CLIENTS} clients, {n_sessions:,} sessions",
-                f"{n_sessions / creating:,.0f}",
-            ],
-            [f"seconds to list them by pages of {PAGE}", f"{listing:.2f}"],
-        ],
+            creating = seconds(lambda: together(address, requests, N_CLIENTS))
+            listing = seconds(lambda: _list(ask, n_sessions))
+    figures = {COMMITS: commits, CREATES: n_sessions / creating, LISTED: listing}
+    return Measurement(
+        name=NAME,
+        title=f"HTTP API, one process, {n_sessions:,} sessions",
+        labels=("what",),
+        columns=(Column(name=FIGURE),),
+        rows=tuple(row((name,), {FIGURE: [value]}) for name, value in figures.items()),
     )
 
 
@@ -101,12 +105,6 @@ def _one_of_many(address: str, filters: list[str], number: int) -> Call:
     return _session(address, filters[number // PER_FILTER], number + 1, source, target)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _commits(folder: Path) -> float:
     """Return how many transactions of a row each SQLite makes durable in a second."""
     with closing(sqlite3.connect(folder / "commits.db", isolation_level=None)) as store:
@@ -118,7 +116,7 @@ def _commits(folder: Path) -> float:
             for number in range(N_COMMITS):
                 store.execute("INSERT INTO made VALUES (?)", (number,))
 
-        return N_COMMITS / _seconds(commit)
+        return N_COMMITS / seconds(commit)
 
 
 def _filter(ask: Client, **rules: object) -> str:
@@ -179,18 +177,23 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _first_packets(n_times: int) -> None:
-    rows = []
-    for engine in ("kernel", "userspace"):
-        with network() as net, tempfile.TemporaryDirectory() as folder, _flow(net):
-            path = write(Path(folder, "live.yaml"), LIVE)
-            with serving(path, engine, net.host.spawn) as address:
-                waits = net.host.call(_waits, net, address, n_times)
-        rows.append([engine, str(figure(waits))])
-    title = (
-        f"milliseconds from CreateTrafficMirrorSession's answer to the first copy, {N_OTHERS} other sessions"
+def _waited(engine: str, n_times: int) -> Row:
+    with network() as net, tempfile.TemporaryDirectory() as folder, _flow(net):
+        path = write(Path(folder, "live.yaml"), LIVE)
+        with serving(path, engine, net.host.spawn) as address:
+            return row((engine,), {WAIT: net.host.call(_waits, net, address, n_times)})
+
+
+def _first_packets(rows: list[Row], *left_out: LeftOut) -> Measurement:
+    return Measurement(
+        name=FIRST,
+        title="HTTP API: from CreateTrafficMirrorSession's answer to the first mirrored packet",
+        about=(f"With {N_OTHERS} other sessions; the median of {N_FIRSTS}.",),
+        labels=("engine",),
+        columns=(Column(name=WAIT, unit="ms"),),
+        rows=tuple(rows),
+        left_out=left_out,
     )
-    show(title, ["engine", "median (smallest to largest)"], rows)
 
 
 @contextmanager

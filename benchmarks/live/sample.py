@@ -11,9 +11,10 @@ from contextlib import ExitStack, closing, contextmanager
 from math import ceil
 from typing import NamedTuple
 
-from benchmarks.lab import Instant, Network
-from benchmarks.load import Flood, Listener, Transfer
-from benchmarks.mirrors import Wanted, at_work
+from benchmarks.live.load import Flood, Listener, Transfer
+from benchmarks.live.mirrors import Wanted, at_work
+from benchmarks.live.network import Instant, Network
+from benchmarks.measure import Options
 from benchmarks.traffic import TCP, UDP
 
 SIZES = (64, 1514)
@@ -29,31 +30,14 @@ FULL, HALF, COUNTED = "TCP", "TCP at half the rate", "counted"
 """Loads; the others are floods, by their frames' size."""
 
 
-class Options(NamedTuple):
-    """How long and how often; `quick` is to see that it works, not for figures."""
-
-    pairs: int
-    seconds: float
-    quick: bool
-
-    @property
-    def frames(self) -> int:
-        """The frames to be counted through."""
-        return FEW if self.quick else COUNT
-
-    @property
-    def transfer(self) -> int:
-        """Seconds that iperf3 sends for, which takes whole ones."""
-        return max(1, ceil(self.seconds))
-
-
 class Case(NamedTuple):
-    """What is measured; `packet_length` and `rules` are engines' only, and 0 for who has no such choice."""
+    """What is measured; all but the first two are engines' only, and 0 for who has no such choice."""
 
     load: str
     mirror: str
     packet_length: int = 0
     rules: int = 0
+    sessions: int = 0
 
 
 class Window(NamedTuple):
@@ -111,7 +95,7 @@ class Bench:
     def sample(self, case: Case, rate: float | None = None) -> Sample:
         """Measure *case*, TCP flat out or at *rate* bits a second. Raises LabError or FailedError."""
         protocol = TCP if case.load in (FULL, HALF) else UDP
-        wanted = Wanted(protocol, case.packet_length, case.rules)
+        wanted = Wanted(protocol, case.packet_length, case.rules, case.sessions)
         load = self._transfer if protocol == TCP else self._flood
         before = self.network.look()
         with at_work(case.mirror, self.network, wanted, self.other) as account:
@@ -130,7 +114,9 @@ class Bench:
 
         def flood() -> Window:
             if case.load == COUNTED:
-                return self._watched(lambda: self.floods[str(SIZES[0])].send(self._options.frames))
+                return self._watched(
+                    lambda: self.floods[str(SIZES[0])].send(FEW if self._options.quick else COUNT)
+                )
             self.floods[case.load].last(WARMING)
             time.sleep(WARMING)
             return self._watched(lambda: self.floods[case.load].last(self._options.seconds))
@@ -142,7 +128,7 @@ class Bench:
     def _transfer(self, _case: Case, rate: float | None) -> tuple[Window, int, float, int]:
         done: list[Transfer] = []
         with closing(Listener(self.network, self.sender)) as listener:
-            seconds = self._options.transfer
+            seconds = max(1, ceil(self._options.seconds))  # iperf3 takes whole ones
             window = self._watched(lambda: done.append(listener.transfer(seconds, rate)))
         return window, done[0].payload, done[0].rate, done[0].retransmits
 

@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import measure
-from benchmarks.lab import Network, network
-from benchmarks.load import Flood
-from benchmarks.mirrors import USERSPACE, Wanted, configuration, engine
+from benchmarks.figures import Column, LeftOut, Measurement, Row, over, row, scaled
+from benchmarks.live.load import Flood
+from benchmarks.live.mirrors import USERSPACE, Wanted, configuration, engine
+from benchmarks.live.network import Network, network
+from benchmarks.measure import Options
 from benchmarks.traffic import UDP
 from mirrorplane.cli.outcome import FailedError
 from mirrorplane.lab import namespaces
 
-SIZE = 64
+NAME = "rings"
+SIZE, MOST_WORKERS = 64, 2
+MILLION = 1e6
 WANTED = Wanted(UDP, packet_length=128, rules=10)
 
 AT_ONCE = 60_000
@@ -41,31 +45,44 @@ class Drained(NamedTuple):
     cost: float
 
 
-def compare() -> None:
-    """Measure one worker and, where there is a second CPU, two; print the table."""
+RATE, CPU, AGAIN = "rate", "CPU a packet", "times 1 worker's"
+
+
+def compare(options: Options) -> list[Measurement]:
+    """Measure one worker and, where there is a second CPU, two."""
     why = namespaces.missing()
     if why is not None:
-        print(f"left out: rings ({why})")
-        return
+        return [_measurement([], LeftOut(what=NAME, why=why))]
     with network() as built:
-        numbers = range(1, min(len(os.sched_getaffinity(0)), 2) + 1)
-        samples = alternating({str(number): partial(drained, built, number) for number in numbers})
-    rows = [[name, *_cells(found, samples["1"])] for name, found in samples.items()]
-    title = f"rings: {SIZE}-byte packets, PacketLength {WANTED.packet_length}, {WANTED.rules} rules"
-    measure.show(title, ["workers", "million packets/s", "us of CPU a packet", "times 1 worker"], rows)
+        numbers = range(1, min(len(measure.cpus()), MOST_WORKERS) + 1)
+        sides = {str(number): partial(drained, built, number) for number in numbers}
+        samples = measure.alternating(sides, options.pairs)
+    return [_measurement([_row(name, found, samples["1"]) for name, found in samples.items()])]
 
 
-def alternating(sides: dict[str, "partial[Drained]"]) -> dict[str, list[Drained]]:
-    """Measure the sides in turn; the first turn is not counted."""
-    rounds = [{name: side() for name, side in sides.items()} for _ in range(measure.PAIRS + 1)]
-    return {name: [each[name] for each in rounds[1:]] for name in sides}
+def _row(name: str, found: "list[Drained]", single: "list[Drained]") -> Row:
+    rates = [each.rate for each in found]
+    figures = {
+        RATE: scaled(rates, 1 / MILLION),
+        CPU: scaled([each.cost for each in found], MILLION),
+        AGAIN: over(rates, [each.rate for each in single]),
+    }
+    return row((name,), figures)
 
 
-def _cells(found: list[Drained], single: list[Drained]) -> list[str]:
-    rate = measure.figure([each.rate / 1e6 for each in found])
-    cost = measure.figure([each.cost * 1e6 for each in found])
-    ratio = measure.ratio([each.rate for each in found], [each.rate for each in single])
-    return [str(rate), str(cost), str(ratio)]
+def _measurement(rows: list[Row], *left_out: LeftOut) -> Measurement:
+    return Measurement(
+        name=NAME,
+        title="Live: the userspace engine from ring to ring",
+        about=(
+            f"{SIZE}-byte packets, PacketLength {WANTED.packet_length}, {WANTED.rules} rules: what its rings"
+            " hold, worked off from a standstill.",
+        ),
+        labels=("workers",),
+        columns=(Column(name=RATE, unit="Mpps"), Column(name=CPU, unit="us"), Column(name=AGAIN)),
+        rows=tuple(rows),
+        left_out=left_out,
+    )
 
 
 def drained(built: Network, workers: int) -> Drained:

@@ -1,0 +1,206 @@
+"""File to file: `mirrorplane replay` against what else there is, and against reading and writing alone.
+
+Owns these comparisons. Must not know command lines. On a million packets each time is net of start-up: less
+that of the same command on one packet, in the same pair. On ten million it is that of the whole process.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.figures import PERCENT, Column, LeftOut, Measurement, Plot, Row, over, row, scaled, share
+from benchmarks.files import captures
+from benchmarks.files.programs import (
+    DOES,
+    LIMIT,
+    OURS,
+    SCRIPTS,
+    TCPDUMP,
+    Files,
+    Program,
+    blocks,
+    programs,
+)
+from benchmarks.files.repeat import repeat
+from benchmarks.files.spent import Spent, beyond, spent
+from benchmarks.measure import Options
+from benchmarks.traffic import Traffic, of_one_source, rules, traffic
+
+NAME, LARGE = "replay", "replay-large"
+PACKETS, FEW = 1_000_000, 20_000
+N_LARGE, LARGER = 10, 10
+"""Times that the records are repeated, and bytes of room for each of input: two files, and as much again."""
+
+N_RULES, PACKET_LENGTH = 10, 128
+MILLION, MEBI = 1e6, 1 << 20
+ROOM = 2 << 30
+
+START, WHOLE, NET, CPU = "1 packet", "all packets", "net of start-up", "CPU, net of start-up"
+RATE, RATIO, SHARE = "rate", "mirrorplane's rate, times it", "share of read and write alone"
+PEAK = "largest size"
+
+ABOUT = (
+    f"IMIX, {N_RULES} rules, PacketLength {PACKET_LENGTH}; input and output where no disk is behind them, if"
+    " there is room. What each does is not the same: tcprewrite, editcap and tcpdump neither decide nor wrap.",
+    f"{TCPDUMP} copies whole packets: -s has no effect on what -r reads.",
+    f"{LIMIT}: a process that reads the same input and writes as many bytes as mirrorplane, in large blocks.",
+)
+
+Sides = dict[tuple[str, str], Callable[[], Spent]]
+
+
+class Bench:
+    """A folder with input, configuration and rules, and the programs that there are."""
+
+    def __init__(self, folder: Path, n_packets: int) -> None:
+        by = rules(N_RULES)
+        self.packets = traffic("IMIX", n_packets, of_one_source(by))
+        self.many, self.one = folder / "many.pcap", folder / "one.pcap"
+        self.files = Files(folder / "bench.yaml", folder / "rules", folder / "out.pcap", PACKET_LENGTH)
+        captures.write_configuration(self.files.configuration, by, PACKET_LENGTH)
+        captures.write_rules(self.files.rules, by)
+        captures.write_pcap(self.many, self.packets)
+        captures.write_pcap(self.one, first(self.packets, 1))
+        self.programs, self.left_out = programs(self.files, folder)
+
+    def run(self, command: list[str]) -> Spent:
+        """Run a command into a file that is not there, or it would pay for emptying it."""
+        self.files.output.unlink(missing_ok=True)
+        return spent(command)
+
+    def limit(self, path: Path) -> Program:
+        """Return what reads *path* and writes as many bytes as we do of it."""
+        self.run(self.programs[OURS].command(path))
+        return Program(partial(blocks, self.files, path.stat().st_size, self.files.output.stat().st_size))
+
+
+def first(packets: Traffic, count: int) -> Traffic:
+    """Return the first *count* frames."""
+    return Traffic(packets.data, packets.offsets[:count], packets.lengths[:count], packets.sources[:count])
+
+
+def compare(options: Options) -> list[Measurement]:
+    """Measure a million packets net of start-up."""
+    n_packets = FEW if options.quick else PACKETS
+    with captures.folder(ROOM) as folder:
+        bench = Bench(folder, n_packets)
+        every = {**bench.programs, LIMIT: bench.limit(bench.many)}
+        counts = {name: max(n_packets // program.slow, 1) for name, program in every.items()}
+        inputs = {count: _input(bench, folder, count) for count in set(counts.values())}
+        sides: dict[str, Callable[[], Spent]] = {}
+        for name, program in every.items():
+            sides[f"{name} {START}"] = partial(bench.run, program.command(bench.one))
+            sides[f"{name} {WHOLE}"] = partial(bench.run, program.command(inputs[counts[name]]))
+        taken = measure.alternating(sides, options.pairs)
+    return [_net(counts, taken, bench.left_out)]
+
+
+def _input(bench: Bench, folder: Path, count: int) -> Path:
+    """Return the file of the first *count* packets."""
+    if count == bench.packets.lengths.size:
+        return bench.many
+    path = folder / f"{count}.pcap"
+    captures.write_pcap(path, first(bench.packets, count))
+    return path
+
+
+def _net(counts: dict[str, int], taken: dict[str, list[Spent]], left_out: list[LeftOut]) -> Measurement:
+    starts = {name: [each.seconds for each in taken[f"{name} {START}"]] for name in counts}
+    wholes = {name: [each.seconds for each in taken[f"{name} {WHOLE}"]] for name in counts}
+    nets = {name: beyond(taken[f"{name} {WHOLE}"], taken[f"{name} {START}"]) for name in counts}
+    rates = {name: _rates(counts[name], [each.seconds for each in nets[name]]) for name in counts}
+    rows = [
+        row(
+            (name, DOES[name], f"{counts[name]:,}"),
+            {
+                START: starts[name],
+                WHOLE: wholes[name],
+                NET: [each.seconds for each in nets[name]],
+                CPU: [each.cpu for each in nets[name]],
+                **_beside(rates, name),
+            },
+        )
+        for name in counts
+    ]
+    seconds = (Column(name=name, unit="s") for name in (START, WHOLE, NET, CPU))
+    return _measurement(NAME, "File to file, net of start-up", (*seconds, *_COMPARED), rows, left_out)
+
+
+def _rates(count: int, seconds: Sequence[float]) -> list[float]:
+    return over([count / MILLION] * len(seconds), seconds)
+
+
+def _beside(rates: dict[str, list[float]], name: str) -> dict[str, list[float] | None]:
+    ours = rates[OURS]
+    return {
+        RATE: rates[name],
+        RATIO: None if name == OURS else over(ours, rates[name]),
+        SHARE: share(rates[name], rates[LIMIT]),
+    }
+
+
+_COMPARED = (
+    Column(name=RATE, unit="Mpps"),
+    Column(name=RATIO),
+    Column(name=SHARE, unit=PERCENT),
+)
+
+
+def _measurement(
+    name: str, title: str, columns: tuple[Column, ...], rows: list[Row], left_out: list[LeftOut]
+) -> Measurement:
+    return Measurement(
+        name=name,
+        title=title,
+        about=ABOUT,
+        labels=("who", "does", "packets"),
+        columns=columns,
+        rows=tuple(rows),
+        plots=(Plot(name=name, kind="bars", columns=(RATE,), log=True),),
+        left_out=tuple(left_out),
+    )
+
+
+def compare_large(options: Options) -> list[Measurement]:
+    """Measure whole processes on ten million packets, where those have room in memory."""
+    n_packets = FEW if options.quick else PACKETS
+    title = "File to file, whole processes"
+    columns = (
+        Column(name=WHOLE, unit="s"),
+        Column(name="CPU", unit="s"),
+        Column(name=PEAK, unit="MiB"),
+        *_COMPARED,
+    )
+    with captures.folder(ROOM) as folder:
+        bench = Bench(folder, n_packets)
+        room = bench.many.stat().st_size * (N_LARGE + LARGER)
+        if captures.in_memory() < room:
+            why = f"{room / (1 << 30):.0f} GiB in {captures.MEMORY} are wanted"
+            return [_measurement(LARGE, title, columns, [], [LeftOut(what=LARGE, why=why)])]
+        large = folder / "large.pcap"
+        with large.open("wb") as file:
+            repeat(bench.many, N_LARGE, file)
+        every = {name: program for name, program in bench.programs.items() if name not in SCRIPTS}
+        every[LIMIT] = bench.limit(large)
+        sides = {name: partial(bench.run, program.command(large)) for name, program in every.items()}
+        taken = measure.alternating(sides, options.pairs)
+    rates = {
+        name: _rates(n_packets * N_LARGE, [each.seconds for each in times]) for name, times in taken.items()
+    }
+    rows = [
+        row(
+            (name, DOES[name], f"{n_packets * N_LARGE:,}"),
+            {
+                WHOLE: [each.seconds for each in times],
+                "CPU": [each.cpu for each in times],
+                PEAK: scaled([each.peak for each in times], 1 / MEBI),
+                **_beside(rates, name),
+            },
+        )
+        for name, times in taken.items()
+    ]
+    slow = [
+        LeftOut(what=name, why="too slow for so many packets") for name in SCRIPTS if name in bench.programs
+    ]
+    return [_measurement(LARGE, title, columns, rows, [*bench.left_out, *slow])]

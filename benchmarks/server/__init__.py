@@ -1,0 +1,1 @@
+"""The server that speaks the clouds' APIs: `api` is what is measured, `calls` its clients."""
