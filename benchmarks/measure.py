@@ -30,7 +30,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return how long this thread is at work on *work*, which does not wait: others on its CPU do not count."""
+    """Return the CPU time of *work*, which is this thread's: whoever else uses its CPU does not count."""
     started = time.thread_time()
     work()
     return time.thread_time() - started

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mirrorplane.wire import checksum, ipv4, tcp
+
 SIZES = {"64": (64,), "594": (594,), "1514": (1514,), "IMIX": (64,) * 7 + (594,) * 4 + (1514,)}
 """Frame sizes in bytes, Ethernet header included, FCS not; IMIX is 64:594:1514 as 7:4:1."""
 
@@ -139,9 +141,18 @@ def _headers(draw: random.Random, length: int, source: int, rule: Rule) -> bytes
     network = struct.pack(
         "!BBHHHBBHII", 0x45, 0, size, 0, 0x4000, 64, rule.protocol, 0, address(source), destination
     )
+    network = _summed(network, ipv4.CHECKSUM, network)
     if rule.protocol == UDP:
         return ethernet + network + struct.pack("!HHHH", *ports, size - 20, 0)
-    return ethernet + network + struct.pack("!HHIIBBHHH", *ports, 1, 1, 0x50, 0x10, 512, 0, 0)
+    segment = struct.pack("!HHIIBBHHH", *ports, 1, 1, 0x50, 0x10, 512, 0, 0)
+    pseudo = network[ipv4.SOURCE.start :] + struct.pack("!HH", TCP, size - len(network))
+    return ethernet + network + _summed(segment, tcp.CHECKSUM, pseudo + segment)
+
+
+def _summed(header: bytes, place: slice, covered: bytes) -> bytes:
+    """Return *header* with the checksum of what is *covered* in its place; a payload of zeros adds nothing."""
+    right = (checksum.fold(checksum.total(covered)) ^ 0xFFFF).to_bytes(2, "big")
+    return header[: place.start] + right + header[place.stop :]
 
 
 def rule_lines(by: list[Rule]) -> list[str]:

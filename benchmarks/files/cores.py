@@ -74,8 +74,8 @@ def _measurement(rows: list[Row], *left_out: LeftOut) -> Measurement:
         name=NAME,
         title="File to file by number of workers",
         about=(
-            f"IMIX, {N_RULES} rules, PacketLength {PACKET_LENGTH}, {PACKETS * MANY_TIMES:,} packets; input and"
-            " output where no disk is behind them, if there is room.",
+            f"IMIX, {N_RULES} rules, PacketLength {PACKET_LENGTH}, {PACKETS * MANY_TIMES:,} packets; input"
+            " and output where no disk is behind them, if there is room.",
         ),
         labels=("workers",),
         columns=COLUMNS,

@@ -141,11 +141,19 @@ static void emit(const uint8_t *record, const uint8_t *frame, uint32_t kept, uin
 		drain();
 }
 
+/* By its MAC, which may also tell that it is the other direction, else by its address. */
+static int is_egress(const uint8_t *frame, const uint8_t *ip)
+{
+	if (!memcmp(frame + 6, source_mac, 6))
+		return 1;
+	return memcmp(frame, source_mac, 6) && !memcmp(ip + 12, envelope + ETHERNET + 12, 4);
+}
+
 static void mirror(const uint8_t *record, const uint8_t *frame, uint32_t there, uint32_t packet_length)
 {
 	const uint8_t *ip = frame + ETHERNET;
 	uint32_t header, whole, protocol, fragment, one = 0, other = 0;
-	if (there < ETHERNET + IP || be16(frame + 12) != 0x0800 || memcmp(frame + 6, source_mac, 6) || ip[0] >> 4 != 4)
+	if (there < ETHERNET + IP || be16(frame + 12) != 0x0800 || ip[0] >> 4 != 4 || !is_egress(frame, ip))
 		return;
 	there -= ETHERNET;
 	header = (ip[0] & 15) * 4, whole = be16(ip + 2), protocol = ip[9], fragment = be16(ip + 6);

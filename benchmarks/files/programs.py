@@ -23,7 +23,7 @@ LIMIT = "read and write alone"
 DOES = {
     OURS: "parse, decide, cut, wrap, count",
     C: "parse, decide, cut, wrap (IPv4)",
-    TCPREWRITE: "change a MAC",
+    TCPREWRITE: "change a MAC, sum up",
     EDITCAP: "cut",
     TCPDUMP: "copy",
     DPKT: "parse, decide, cut, wrap",

@@ -42,7 +42,7 @@ PEAK = "largest size"
 
 ABOUT = (
     f"IMIX, {N_RULES} rules, PacketLength {PACKET_LENGTH}; input and output where no disk is behind them, if"
-    " there is room. What each does is not the same: tcprewrite, editcap and tcpdump neither decide nor wrap.",
+    " there is room. Not all do the same: tcprewrite, editcap and tcpdump neither decide nor wrap.",
     f"{TCPDUMP} copies whole packets: -s has no effect on what -r reads.",
     f"{LIMIT}: a process that reads the same input and writes as many bytes as mirrorplane, in large blocks.",
 )

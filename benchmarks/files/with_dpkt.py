@@ -26,7 +26,7 @@ Wrap = Callable[[bytes, int], bytes]
 
 
 def read_rules(path: str) -> list[Rule]:
-    """Return the rules: accept, protocol, source, its mask, destination, its mask, lowest and highest port."""
+    """Return the rules: accept, protocol, source and mask, destination and mask, lowest and highest port."""
     return [tuple(map(int, line.split())) for line in Path(path).read_text().splitlines()]
 
 

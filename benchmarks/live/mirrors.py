@@ -99,8 +99,8 @@ def configuration(mirror: str, wanted: Wanted, cpu: int) -> str:
         f"  eni-sensor: {{addresses: [{SENSOR}]}}",
         "sessions:",
         *(
-            f"  tms-{row}: {{priority: {row + 1}, sources: [eni-guest], target: eni-sensor, filter: tmf-{row},"
-            f" virtual_network_id: {VNI + row}, packet_length: {wanted.packet_length}}}"
+            f"  tms-{row}: {{priority: {row + 1}, sources: [eni-guest], target: eni-sensor,"
+            f" filter: tmf-{row}, virtual_network_id: {VNI + row}, packet_length: {wanted.packet_length}}}"
             for row in range(len(filters))
         ),
         "filters:",

@@ -127,9 +127,14 @@ def _effort(rounds: list[Round], case: Case) -> dict[str, list[float] | None]:
         MIRRORED: scaled(taken(rounds, case, mirrored), 1 / THOUSAND),
         PER_CPU: scaled(taken(rounds, case, per_cpu_second), 1 / THOUSAND),
         COST: scaled(taken(rounds, case, cost), MILLION),
-        TO_TC: _beside(rounds, case, TC, over),
-        TO_CLONE: _beside(rounds, case, CLONE, share),
     }
+
+
+def _beside_others(rounds: list[Round], case: Case) -> dict[str, list[float] | None]:
+    """Return how a case's copies compare with the peer's and the limit's, which are packets of one size."""
+    if case.mirror == NONE:
+        return {}
+    return {TO_TC: _beside(rounds, case, TC, over), TO_CLONE: _beside(rounds, case, CLONE, share)}
 
 
 def _beside(
@@ -148,8 +153,6 @@ EFFORT = (
     Column(name=PER_CPU, unit="thousands"),
     Column(name=COST, unit="us"),
     Column(name=OTHERS, unit="s/s"),
-    Column(name=TO_TC),
-    Column(name=TO_CLONE, unit=PERCENT),
 )
 
 
@@ -161,7 +164,11 @@ def _flood(load: str, rounds: list[Round]) -> Measurement:
     rows = [
         row(
             _labels(case),
-            {SOURCE: scaled(taken(rounds, case, rate), 1 / THOUSAND), **_effort(rounds, case)},
+            {
+                SOURCE: scaled(taken(rounds, case, rate), 1 / THOUSAND),
+                **_effort(rounds, case),
+                **_beside_others(rounds, case),
+            },
         )
         for case in _cases(rounds, load)
     ]
@@ -172,7 +179,12 @@ def _flood(load: str, rounds: list[Round]) -> Measurement:
             "clone: `tc mirred` to the uplink itself, without VXLAN: a clone and one transmit, the limit.",
         ),
         labels=WHO,
-        columns=(Column(name=SOURCE, unit="kpps"), *EFFORT),
+        columns=(
+            Column(name=SOURCE, unit="kpps"),
+            *EFFORT,
+            Column(name=TO_TC),
+            Column(name=TO_CLONE, unit=PERCENT),
+        ),
         rows=tuple(rows),
         plots=(Plot(name=f"{NAME}-{load}", kind="bars", columns=(PER_CPU,)),),
     )

@@ -151,21 +151,20 @@ def _measured(settings: dict[int, Setting], shape: tuple[str, ...], options: Opt
     count = FEW if options.quick else enough(PACKETS, float(np.mean(SIZES[MIX])))
     sides = {}
     for number, setting in settings.items():
-        plan = _plan(setting)
-        sides[_shown(number)] = partial(_seconds, plan, traffic(MIX, count, setting.choices))
+        sides[_shown(number)] = partial(_seconds, plan(setting), traffic(MIX, count, setting.choices))
     taken = measure.alternating(sides, options.pairs)
     return [_row((*shape, name), times, taken[_shown(TEN)], count) for name, times in taken.items()]
 
 
-def _plan(setting: Setting) -> Plan:
+def plan(setting: Setting) -> Plan:
     """Return the plan, whose sources are numbered as the traffic's."""
     read_ = read(configuration(setting.filters, PACKET_LENGTH, setting.sessions), SESSIONS)
     numbers = dict.fromkeys(session.source for session in setting.sessions)
     return compile_plan(read_, [source_name(number) for number in numbers])
 
 
-def _seconds(plan: Plan, packets: Traffic) -> float:
-    return measure.cpu_seconds(mirror(plan, packets, Packed()).run)
+def _seconds(by: Plan, packets: Traffic) -> float:
+    return measure.cpu_seconds(mirror(by, packets, Packed()).run)
 
 
 def _row(labels: tuple[str, ...], times: list[float], ten: list[float], count: int) -> Row:

@@ -19,7 +19,7 @@ def page(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield "# Measurements"
     yield ""
-    yield f"Made by `{COMMAND}` on {report.made}; {words.pairs(report.pairs)}; ratios and shares pair by pair."
+    yield f"Made by `{COMMAND}` on {report.made}; {words.pairs(report.pairs)}, ratios pair by pair."
     if report.quick:
         yield ""
         yield "**A quick run, to see that it all works: the figures are not to be relied on.**"

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.figures import Measurement, Report
 from benchmarks.report import words
 
-WIDTH = 170
+WIDTH = 200
 """Columns of text where there is no terminal."""
 
 
@@ -29,8 +29,11 @@ def head(report: Report, to: Console) -> None:
 
 def show(measurement: Measurement, to: Console) -> None:
     """Write a measurement."""
-    columns = [*measurement.labels, *(column.title for column in measurement.columns)]
-    table = Table(*map(escape, columns), title=escape(measurement.title), title_justify="left")
+    table = Table(title=escape(measurement.title), title_justify="left")
+    for label in measurement.labels:
+        table.add_column(escape(label), no_wrap=True)
+    for column in measurement.columns:
+        table.add_column(escape(column.title))
     for row in measurement.rows:
         figures = (words.figure(row.figures.get(column.name)) for column in measurement.columns)
         table.add_row(*map(escape, (*row.labels, *figures)))

@@ -1,0 +1,1 @@
+"""Tests of the measurements: what they say, not how fast anything is."""
