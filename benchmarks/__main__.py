@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import machine, measure
-from benchmarks.figures import Measurement, Report
+from benchmarks.figures import LeftOut, Measurement, Report
 from benchmarks.files import cores, memory, replay
+from benchmarks.files.spent import FailedProgramError
 from benchmarks.live import rings, rounds
 from benchmarks.measure import Options
 from benchmarks.pipeline import scaling, sizes
 from benchmarks.report import document, readme, terminal
 from benchmarks.server import api
-from mirrorplane.cli.outcome import exit_codes
+from mirrorplane.cli.outcome import FailedError, exit_codes
+from mirrorplane.engines.kernel.bpf.libbpf import RefusedError
+from mirrorplane.lab.namespaces import LabError
 
 ALL: dict[str, Callable[[Options], list[Measurement]]] = {
     sizes.NAME: sizes.sizes,
@@ -75,7 +78,11 @@ def _options(asked: argparse.Namespace) -> Options:
 
 
 def _measure(names: list[str], options: Options, into: Path | None) -> None:
-    """Measure, show each measurement as it comes, and keep what there is, also of what is interrupted."""
+    """Measure, show each measurement as it comes, and keep what there is, also of what is interrupted.
+
+    Raises FailedError at the end if one failed.
+    """
+    failed = []
     to = terminal.console()
     report = Report(
         made=time.strftime("%Y-%m-%d"),
@@ -88,12 +95,24 @@ def _measure(names: list[str], options: Options, into: Path | None) -> None:
     terminal.head(report, to)
     for name in names:
         measure.say(f"{name} ...")
-        found = tuple(ALL[name](options))
+        try:
+            found = tuple(ALL[name](options))
+        except (FailedError, FailedProgramError, LabError, RefusedError, OSError) as error:
+            failed.append(name)
+            found = (_failed(name, error),)
         for measurement in found:
             terminal.show(measurement, to)
         report = report.model_copy(update={"measurements": report.measurements + found})
         if into is not None:
             document.write(report, into)
+    if failed:
+        raise FailedError(f"{', '.join(failed)}: failed, and left out")
+
+
+def _failed(name: str, error: Exception) -> Measurement:
+    """Return what is left of a measurement that failed; the others go on."""
+    why = LeftOut(what=name, why=f"it failed: {error}")
+    return Measurement(name=name, title=name, labels=(), columns=(), rows=(), left_out=(why,))
 
 
 def _render(path: Path) -> None:

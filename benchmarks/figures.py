@@ -86,14 +86,16 @@ class Target(Data):
 class Plot(Data):
     """Which columns are drawn, and how.
 
-    Bars: a group a row, a bar a column. Lines: along the numbers of the label *along*, a line for each
-    combination of the other labels and column.
+    Bars: a group a row, a bar a column; where rows whose first label is one of *ours* stand among others,
+    they are told apart. Lines: along the numbers of the label *along*, a line for each combination of the
+    other labels and column.
     """
 
     name: str
     kind: Literal["bars", "lines"]
     columns: tuple[str, ...]
     along: str = ""
+    ours: tuple[str, ...] = ()
     log: bool = False
 
 
@@ -118,8 +120,9 @@ class Measurement(Data):
     left_out: tuple[LeftOut, ...] = ()
 
     def figure(self, labels: tuple[str, ...], column: str) -> Figure | None:
-        """Return a figure, None where there is none."""
-        return next((row.figures.get(column) for row in self.rows if row.labels == labels), None)
+        """Return a figure of the first row whose labels begin with *labels*, None where there is none."""
+        rows = (row for row in self.rows if row.labels[: len(labels)] == labels)
+        return next((row.figures.get(column) for row in rows), None)
 
 
 class Machine(Data):

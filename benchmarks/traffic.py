@@ -150,7 +150,7 @@ def _headers(draw: random.Random, length: int, source: int, rule: Rule) -> bytes
 
 
 def _summed(header: bytes, place: slice, covered: bytes) -> bytes:
-    """Return *header* with the checksum of what is *covered* in its place; a payload of zeros adds nothing."""
+    """Return *header* with the checksum of what is *covered*; a payload of zeros adds nothing."""
     right = (checksum.fold(checksum.total(covered)) ^ 0xFFFF).to_bytes(2, "big")
     return header[: place.start] + right + header[place.stop :]
 

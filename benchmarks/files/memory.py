@@ -22,10 +22,9 @@ LARGE, LARGE_QUICK = 10_000_000_000, 100_000_000
 STANDARD = Path("-")
 SIZE, LASTED = "largest size", "took"
 MOST = 300.0
-MEGA = 1e6
+MEGA, GIGA = 1e6, 1e9
 
-MILLION_PACKETS = "replay, a million packets"
-LARGE_FILE, LARGE_PIPE = "replay, a capture of 10 GB", "replay, 10 GB through a pipe"
+FILE, PIPE = "replay, a capture of", "replay, the same through a pipe,"
 LIVE = "run, userspace engine, one source, after a flood"
 
 
@@ -35,26 +34,31 @@ def sizes(options: Options) -> list[Measurement]:
     rows, left_out = [], []
     with captures.folder(ROOM) as folder:
         bench = Bench(folder, FEW if options.quick else PACKETS)
-        rows.append(_row(MILLION_PACKETS, bench.run(replay(bench.files, bench.many))))
+        rows.append(_row(named(FILE, bench.many.stat().st_size), bench.run(replay(bench.files, bench.many))))
         files = bench.files._replace(output=STANDARD)
         times = -(-large // bench.many.stat().st_size)
         feed = [sys.executable, "-I", "-S", repeat.__file__, str(bench.many), str(times)]
-        rows.append(_row(LARGE_PIPE, spent(replay(files, STANDARD), feed)))
+        rows.append(_row(named(PIPE, large), spent(replay(files, STANDARD), feed)))
         if captures.place(large + ROOM) is None:
-            why = f"there is no room for {large / MEGA:,.0f} MB"
-            left_out.append(LeftOut(what=LARGE_FILE, why=why))
+            why = "there is no room for it"
+            left_out.append(LeftOut(what=named(FILE, large), why=why))
         else:
             with captures.folder(large + ROOM) as other:
                 path = other / "large.pcap"
                 with path.open("wb") as file:
                     repeat.repeat(bench.many, times, file)
-                rows.append(_row(LARGE_FILE, spent(replay(files, path))))
+                rows.append(_row(named(FILE, large), spent(replay(files, path))))
     why_not = namespaces.missing()
     if why_not is None:
         rows.append(row((LIVE,), {SIZE: [largest.after_a_flood() / MEGA]}))
     else:
         left_out.append(LeftOut(what=LIVE, why=why_not))
     return [_measurement(rows, left_out)]
+
+
+def named(what: str, size: int) -> str:
+    """Return what was replayed, and its size in bytes."""
+    return f"{what} {size / GIGA:.2g} GB"
 
 
 def _row(name: str, found: Spent) -> Row:

@@ -157,7 +157,7 @@ def _measurement(
         labels=("who", "does", "packets"),
         columns=columns,
         rows=tuple(rows),
-        plots=(Plot(name=name, kind="bars", columns=(RATE,), log=True),),
+        plots=(Plot(name=name, kind="bars", columns=(RATE,), ours=(OURS,), log=True),),
         left_out=tuple(left_out),
     )
 

@@ -27,7 +27,7 @@ from benchmarks.figures import (
     share,
 )
 from benchmarks.live.load import PACING
-from benchmarks.live.mirrors import CLONE, NONE, TC
+from benchmarks.live.mirrors import CLONE, ENGINES, NONE, TC
 from benchmarks.live.sample import COUNTED, FULL, HALF, Case, Life, Sample
 
 NAME = "live"
@@ -186,7 +186,7 @@ def _flood(load: str, rounds: list[Round]) -> Measurement:
             Column(name=TO_CLONE, unit=PERCENT),
         ),
         rows=tuple(rows),
-        plots=(Plot(name=f"{NAME}-{load}", kind="bars", columns=(PER_CPU,)),),
+        plots=(Plot(name=f"{NAME}-{load}", kind="bars", columns=(PER_CPU,), ours=tuple(ENGINES)),),
     )
 
 
@@ -216,7 +216,7 @@ def _tcp(load: str, rounds: list[Round]) -> Measurement:
         labels=WHO,
         columns=(Column(name=SOURCE, unit="Gbit/s"), *EFFORT, Column(name=RESENT)),
         rows=tuple(rows),
-        plots=(Plot(name=f"{NAME}-tcp", kind="bars", columns=(KEPT,)),),
+        plots=(Plot(name=f"{NAME}-tcp", kind="bars", columns=(KEPT,), ours=tuple(ENGINES)),),
     )
 
 

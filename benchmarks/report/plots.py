@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from benchmarks.figures import Column, Figure, Measurement, Plot, Report, Row
+from benchmarks.report import words
 from benchmarks.report.markdown import picture
 
 WIDTH, HEIGHT, MOST_WIDTH, PER_BAR = 7.0, 4.2, 16.0, 0.22
@@ -19,6 +20,11 @@ WIDTH, HEIGHT, MOST_WIDTH, PER_BAR = 7.0, 4.2, 16.0, 0.22
 
 DOTS = 110
 """An inch."""
+
+LEGEND = 2
+"""Columns of it."""
+
+OURS, OTHERS = "C0", "0.7"
 
 GROUP = 0.8
 """Of the room between two groups of bars."""
@@ -47,7 +53,7 @@ def _draw(measurement: Measurement, plot: Plot, path: Path) -> None:
     axes.set_ylabel(_title(columns))
     axes.grid(axis="y", alpha=0.3)
     if len(axes.get_legend_handles_labels()[1]) > 1:
-        axes.legend(fontsize="small")
+        canvas.legend(loc="outside lower center", ncols=LEGEND, fontsize="small")
     canvas.savefig(path, dpi=DOTS)
 
 
@@ -56,36 +62,56 @@ def _title(columns: Sequence[Column]) -> str:
     return columns[0].title if len(columns) == 1 else units
 
 
-def _range(of: Figure) -> tuple[float, float]:
-    """Return how far the samples go below and above the median."""
-    return of.median - of.low, of.high - of.median
+def _ranges(figures: Sequence[Figure]) -> list[list[float]]:
+    """Return how far the samples go below, and above, each median."""
+    below = [figure.median - figure.low for figure in figures]
+    return [below, [figure.high - figure.median for figure in figures]]
 
 
 def _bars(axes: Axes, measurement: Measurement, columns: Sequence[Column], plot: Plot) -> None:
     width = GROUP / len(columns)
     for at, column in enumerate(columns):
         found = [
-            (place, row.figures[column.name])
+            (place, row, row.figures[column.name])
             for place, row in enumerate(measurement.rows)
             if column.name in row.figures
         ]
-        places = [place + (at - (len(columns) - 1) / 2) * width for place, _ in found]
-        ranges = [_range(figure) for _, figure in found]
-        axes.bar(
-            places,
-            [figure.median for _, figure in found],
+        bars = axes.bar(
+            [place + (at - (len(columns) - 1) / 2) * width for place, _, _ in found],
+            [figure.median for _, _, figure in found],
             width,
-            yerr=[list(each) for each in zip(*ranges, strict=True)] if ranges else None,
+            yerr=_ranges([figure for _, _, figure in found]),
+            color=[_colour(row, plot) or f"C{at}" for _, row, _ in found],
             label=column.name,
             capsize=2,
             ecolor="0.3",
         )
-    axes.set_xticks(range(len(measurement.rows)), [", ".join(row.labels) for row in measurement.rows])
+        if len(columns) == 1:
+            axes.bar_label(bars, [words.number(figure.median) for _, _, figure in found], fontsize="small")
+    told = _labels_that_tell(measurement)
+    axes.set_xticks(range(len(measurement.rows)), [", ".join(row.labels[:told]) for row in measurement.rows])
+    axes.set_xlabel(", ".join(measurement.labels[:told]))
     axes.tick_params(axis="x", labelrotation=35, labelsize="small")
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("right")
     if plot.log:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _colour(row: Row, plot: Plot) -> str | None:
+    """Return the colour of a row's bars where rows are told apart."""
+    if not plot.ours:
+        return None
+    return OURS if row.labels[0] in plot.ours else OTHERS
+
+
+def _labels_that_tell(measurement: Measurement) -> int:
+    """Return how many labels, from the left, tell the rows apart."""
+    every = [row.labels for row in measurement.rows]
+    counts = range(1, len(measurement.labels))
+    apart = (count for count in counts if len({labels[:count] for labels in every}) == len(every))
+    return next(apart, len(measurement.labels))
 
 
 def _lines(axes: Axes, measurement: Measurement, columns: Sequence[Column], plot: Plot) -> None:
@@ -98,11 +124,10 @@ def _lines(axes: Axes, measurement: Measurement, columns: Sequence[Column], plot
                 for row in rows
                 if column.name in row.figures
             ]
-            ranges = [_range(figure) for _, figure in found]
             axes.errorbar(
                 [place for place, _ in found],
                 [figure.median for _, figure in found],
-                yerr=[list(each) for each in zip(*ranges, strict=True)] if ranges else None,
+                yerr=_ranges([figure for _, figure in found]),
                 label=", ".join(filter(None, (name, column.name if len(columns) > 1 else ""))),
                 marker="o",
                 capsize=2,

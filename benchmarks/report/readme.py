@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.figures import Column, Report
+from benchmarks.files import cores, memory, replay
+from benchmarks.files.programs import DPKT, EDITCAP, OURS, SCAPY, TCPREWRITE, C
+from benchmarks.live import results, rings
+from benchmarks.live.mirrors import HANDED_OVER, INLINE, USERSPACE
+from benchmarks.pipeline import scaling, sizes
 from benchmarks.report import document, markdown, words
+from benchmarks.server import api
 
 ROOT = Path(__file__).parent.parent.parent
 README, RESULTS = ROOT / "README.md", ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-PLOT = "replay"
+PLOT = replay.NAME
+FULL_FLOOD, TCP = f"{results.NAME}-1514", f"{results.NAME}-tcp"
 
 
 class Line(NamedTuple):
@@ -25,16 +32,49 @@ class Line(NamedTuple):
     column: str
 
 
+MANY = "1,000"
+ONE_EACH = next(iter(scaling.SHAPES))
+PLAIN = (INLINE, "128", "1", "1")
+
 LINES = (
-    Line("pipeline in memory, one core: IMIX, PacketLength 128", "pipeline", ("IMIX", "128"), "mirrorplane"),
-    Line("... 1514-byte frames, PacketLength 1500", "pipeline", ("1514", "1500"), "mirrorplane"),
-    Line("... of what memcpy of the same bytes does", "pipeline", ("1514", "1500"), "share of it"),
-    Line("... time a packet with 1,000 rules, times that with 10", "rules", ("1,000",), "times that of 10"),
     Line(
-        "... with 1,000 sessions, a source each, times that with 10",
-        "sessions",
-        ("a source each, one filter of 10 rules", "1,000"),
-        "times that of 10",
+        "pipeline in memory, one core, 10 rules: IMIX, PacketLength 128",
+        sizes.NAME,
+        ("IMIX", "128"),
+        sizes.RATE,
+    ),
+    Line("… 1514-byte frames, PacketLength 1500", sizes.NAME, sizes.FULL_SIZE, sizes.RATE),
+    Line("… of the rate of memcpy of the same bytes", sizes.NAME, sizes.FULL_SIZE, sizes.SHARE),
+    Line("… 1,000 rules: time a packet, times that with 10", scaling.RULES, (MANY,), scaling.AGAIN),
+    Line("… 1,000 sessions: times that with 10", scaling.SESSIONS, (ONE_EACH, MANY), scaling.AGAIN),
+    Line("`replay`, a million packets, net of start-up", replay.NAME, (OURS,), replay.RATE),
+    *(
+        Line(f"… times as fast as {peer}", replay.NAME, (peer,), replay.RATIO)
+        for peer in (TCPREWRITE, EDITCAP, C, DPKT, SCAPY)
+    ),
+    Line("… of the rate of reading and writing the same bytes", replay.NAME, (OURS,), replay.SHARE),
+    Line("`replay`, a file of one packet", replay.NAME, (OURS,), replay.START),
+    Line("`replay`, two workers: times as fast as one", cores.NAME, ("2",), cores.AGAIN),
+    Line("`replay`, 10 GB: memory", memory.NAME, (memory.named(memory.PIPE, memory.LARGE),), memory.SIZE),
+    Line("live, 1514-byte frames at PacketLength 128: kernel engine", FULL_FLOOD, PLAIN, results.PER_CPU),
+    Line("… times as many as `tc mirred` into a VXLAN device", FULL_FLOOD, PLAIN, results.TO_TC),
+    Line("… of what a bare clone and transmit allow", FULL_FLOOD, PLAIN, results.TO_CLONE),
+    *(
+        Line(f"live, flat-out TCP: source kept, {mirror}", TCP, (mirror,), results.KEPT)
+        for mirror in (INLINE, HANDED_OVER, USERSPACE)
+    ),
+    Line("live, userspace engine, ring to ring, 64-byte packets, one worker", rings.NAME, ("1",), rings.RATE),
+    Line("… two workers: times as fast", rings.NAME, ("2",), rings.AGAIN),
+    Line("`serve`: durable creates a second over HTTP, 16 clients", api.NAME, (api.CREATES,), api.FIGURE),
+    Line("`serve`: seconds to list 10,000 sessions by pages of 100", api.NAME, (api.LISTED,), api.FIGURE),
+    *(
+        Line(
+            f"`serve`: from a session's create to its first packet, {engine} engine",
+            api.FIRST,
+            (engine,),
+            api.WAIT,
+        )
+        for engine in ("kernel", "userspace")
     ),
 )
 
@@ -46,7 +86,9 @@ def part(report: Report) -> str:
     lines = [
         f"Measured on {words.machine(report.machine)}; {words.pairs(report.pairs)}.",
         "",
-        *markdown.grid(("", "figure"), [row for row in rows if row[1] != words.NOTHING]),
+        "| | |",
+        "|---|---|",
+        *(f"| {says} | {told} |" for says, told in rows if told != words.NOTHING),
         "",
         f"![file to file]({folder / markdown.picture(PLOT)})",
         "",

@@ -34,7 +34,7 @@ TABLE = Measurement(
         Target(labels=("them", "64"), column="times ours", at_most=2.0),
     ),
     plots=(
-        Plot(name="speed-bars", kind="bars", columns=("rate",), log=True),
+        Plot(name="speed-bars", kind="bars", columns=("rate",), ours=("us",), log=True),
         Plot(name="speed-lines", kind="lines", columns=("rate", "times ours"), along="size"),
     ),
     left_out=(LeftOut(what="others", why="not installed"),),
