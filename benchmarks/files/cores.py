@@ -4,20 +4,18 @@ Owns that comparison. Must not know how work is shared out. Whether there is suc
 program itself.
 """
 
-import subprocess
-import sys
 from functools import partial
 
 from benchmarks import measure
 from benchmarks.figures import Column, LeftOut, Measurement, Plot, Row, over, row
 from benchmarks.files import captures
-from benchmarks.files.programs import replay
+from benchmarks.files.programs import WORKERS, has_workers, replay
 from benchmarks.files.repeat import repeat
 from benchmarks.files.replay import FEW, MILLION, N_RULES, PACKET_LENGTH, PACKETS, ROOM, Bench
 from benchmarks.files.spent import Spent, beyond
 from benchmarks.measure import Options
 
-NAME, WORKERS = "cores", "--workers"
+NAME = "cores"
 MANY_TIMES = 4
 """Times that the records are repeated: one worker is to be at work for some tenths of a second."""
 
@@ -51,12 +49,6 @@ def by_workers(options: Options) -> list[Measurement]:
         for number in numbers
     }
     return [_measurement([_row(number, n_packets * MANY_TIMES, nets) for number in numbers])]
-
-
-def has_workers() -> bool:
-    """Return whether `replay` knows the option."""
-    command = [sys.executable, "-m", "mirrorplane", "replay", "--help"]
-    return WORKERS in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _row(number: int, count: int, nets: dict[int, list[Spent]]) -> Row:

@@ -16,12 +16,20 @@ from typing import NamedTuple
 from benchmarks.figures import LeftOut
 from benchmarks.traffic import SENSOR_MAC, source_name
 
-OURS, C, TCPREWRITE, EDITCAP, TCPDUMP = "mirrorplane", "C by hand", "tcprewrite", "editcap", "tcpdump"
+OURS, OURS_ALONE, C, TCPREWRITE, EDITCAP, TCPDUMP = (
+    "mirrorplane",
+    "mirrorplane, one worker",
+    "C by hand",
+    "tcprewrite",
+    "editcap",
+    "tcpdump",
+)
 DPKT, DPKT_BY_HAND, SCAPY = "dpkt", "dpkt, envelope by hand", "scapy"
 LIMIT = "read and write alone"
 
 DOES = {
     OURS: "parse, decide, cut, wrap, count",
+    OURS_ALONE: "the same",
     C: "parse, decide, cut, wrap (IPv4)",
     TCPREWRITE: "change a MAC, sum up",
     EDITCAP: "cut",
@@ -32,6 +40,7 @@ DOES = {
     LIMIT: "the same bytes in and out, no more",
 }
 
+WORKERS = "--workers"
 HERE = Path(__file__).parent
 C_PROGRAM = "mirror"
 _OPTIMISED = ("-O3", "-march=native")
@@ -72,6 +81,7 @@ def programs(files: Files, folder: Path) -> tuple[dict[str, Program], list[LeftO
     """Return the programs that there are, ours first, and what is left out; C is compiled into *folder*."""
     compiled = compile_c(folder)
     missing = [
+        *([] if has_workers() else [LeftOut(what=OURS_ALONE, why=f"this replay has no {WORKERS}")]),
         *([compiled] if isinstance(compiled, LeftOut) else []),
         *(
             LeftOut(what=name, why="not installed")
@@ -87,6 +97,7 @@ def programs(files: Files, folder: Path) -> tuple[dict[str, Program], list[LeftO
     names = {each.what for each in missing}
     every = {
         OURS: Program(partial(replay, files)),
+        OURS_ALONE: Program(lambda path: replay(files, path, WORKERS, "1")),
         C: Program(partial(_c, folder / C_PROGRAM, files)),
         TCPREWRITE: Program(partial(_tcprewrite, files)),
         EDITCAP: Program(partial(_editcap, files)),
@@ -116,6 +127,12 @@ def _tcpdump(files: Files, path: Path) -> list[str]:
     """As root it would become another user, who may not write into our folder."""
     user = ["-Z", "root"] if os.geteuid() == 0 else []
     return [TCPDUMP, *user, "-r", str(path), "-w", str(files.output)]
+
+
+def has_workers() -> bool:
+    """Return whether `replay` knows the option."""
+    command = [sys.executable, "-m", "mirrorplane", "replay", "--help"]
+    return WORKERS in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _script(script: Script, files: Files, path: Path) -> list[str]:

@@ -15,6 +15,7 @@ from benchmarks.files.programs import (
     DOES,
     LIMIT,
     OURS,
+    OURS_ALONE,
     SCRIPTS,
     TCPDUMP,
     Files,
@@ -33,7 +34,7 @@ N_LARGE, LARGER = 10, 10
 """Times that the records are repeated, and bytes of room for each of input: two files, and as much again."""
 
 N_RULES, PACKET_LENGTH = 10, 128
-MILLION, MEBI = 1e6, 1 << 20
+MILLION, GIGA, MEBI = 1e6, 1e9, 1 << 20
 ROOM = 2 << 30
 
 START, WHOLE, NET, CPU = "1 packet", "all packets", "net of start-up", "CPU, net of start-up"
@@ -157,50 +158,58 @@ def _measurement(
         labels=("who", "does", "packets"),
         columns=columns,
         rows=tuple(rows),
-        plots=(Plot(name=name, kind="bars", columns=(RATE,), ours=(OURS,), log=True),),
+        plots=(Plot(name=name, kind="bars", columns=(RATE,), ours=(OURS, OURS_ALONE), log=True),),
         left_out=tuple(left_out),
     )
+
+
+LARGE_TITLE, LARGE_CPU = "File to file, whole processes", "CPU"
+LARGE_COLUMNS = (
+    Column(name=WHOLE, unit="s"),
+    Column(name=LARGE_CPU, unit="s"),
+    Column(name=PEAK, unit="MiB"),
+    *_COMPARED,
+)
 
 
 def compare_large(options: Options) -> list[Measurement]:
     """Measure whole processes on ten million packets, where those have room in memory."""
     n_packets = FEW if options.quick else PACKETS
-    title = "File to file, whole processes"
-    columns = (
-        Column(name=WHOLE, unit="s"),
-        Column(name="CPU", unit="s"),
-        Column(name=PEAK, unit="MiB"),
-        *_COMPARED,
-    )
     with captures.folder(ROOM) as folder:
         bench = Bench(folder, n_packets)
         room = bench.many.stat().st_size * (N_LARGE + LARGER)
         if captures.in_memory() < room:
-            why = f"{room / (1 << 30):.0f} GiB in {captures.MEMORY} are wanted"
-            return [_measurement(LARGE, title, columns, [], [LeftOut(what=LARGE, why=why)])]
-        large = folder / "large.pcap"
-        with large.open("wb") as file:
-            repeat(bench.many, N_LARGE, file)
-        every = {name: program for name, program in bench.programs.items() if name not in SCRIPTS}
-        every[LIMIT] = bench.limit(large)
-        sides = {name: partial(bench.run, program.command(large)) for name, program in every.items()}
-        taken = measure.alternating(sides, options.pairs)
-    rates = {
-        name: _rates(n_packets * N_LARGE, [each.seconds for each in times]) for name, times in taken.items()
-    }
-    rows = [
+            why = LeftOut(what=LARGE, why=f"{room / GIGA:.0f} GB in {captures.MEMORY} are wanted")
+            return [_measurement(LARGE, LARGE_TITLE, LARGE_COLUMNS, [], [why])]
+        taken = _large(bench, folder, options.pairs)
+    slow = [
+        LeftOut(what=name, why="too slow for so many packets") for name in SCRIPTS if name in bench.programs
+    ]
+    rows = _large_rows(taken, n_packets * N_LARGE)
+    return [_measurement(LARGE, LARGE_TITLE, LARGE_COLUMNS, rows, [*bench.left_out, *slow])]
+
+
+def _large(bench: Bench, folder: Path, pairs: int) -> dict[str, list[Spent]]:
+    large = folder / "large.pcap"
+    with large.open("wb") as file:
+        repeat(bench.many, N_LARGE, file)
+    every = {name: program for name, program in bench.programs.items() if name not in SCRIPTS}
+    every[LIMIT] = bench.limit(large)
+    sides = {name: partial(bench.run, program.command(large)) for name, program in every.items()}
+    return measure.alternating(sides, pairs)
+
+
+def _large_rows(taken: dict[str, list[Spent]], count: int) -> list[Row]:
+    rates = {name: _rates(count, [each.seconds for each in times]) for name, times in taken.items()}
+    return [
         row(
-            (name, DOES[name], f"{n_packets * N_LARGE:,}"),
+            (name, DOES[name], f"{count:,}"),
             {
                 WHOLE: [each.seconds for each in times],
-                "CPU": [each.cpu for each in times],
+                LARGE_CPU: [each.cpu for each in times],
                 PEAK: scaled([each.peak for each in times], 1 / MEBI),
                 **_beside(rates, name),
             },
         )
         for name, times in taken.items()
     ]
-    slow = [
-        LeftOut(what=name, why="too slow for so many packets") for name in SCRIPTS if name in bench.programs
-    ]
-    return [_measurement(LARGE, title, columns, rows, [*bench.left_out, *slow])]
