@@ -4,7 +4,7 @@ Owns these comparisons. Must not know command lines. On a million packets each t
 that of the same command on one packet, in the same pair. On ten million it is that of the whole process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,11 +34,12 @@ N_LARGE, LARGER = 10, 10
 """Times that the records are repeated, and bytes of room for each of input: two files, and as much again."""
 
 N_RULES, PACKET_LENGTH = 10, 128
-MILLION, GIGA, MEBI = 1e6, 1e9, 1 << 20
+MILLION, GIGA, NANO = 1e6, 1e9, 1e9
 ROOM = 2 << 30
 
-START, WHOLE, NET, CPU = "1 packet", "all packets", "net of start-up", "CPU, net of start-up"
-RATE, RATIO, SHARE = "rate", "mirrorplane's rate, times it", "share of read and write alone"
+START, WHOLE, CPU = "1 packet", "all packets", "CPU"
+RATE, RATIO, CPU_RATIO = "rate", "mirrorplane's rate, times it", "its CPU time, times mirrorplane's"
+SHARE = "share of read and write alone"
 PEAK = "largest size"
 
 ABOUT = (
@@ -107,44 +108,63 @@ def _input(bench: Bench, folder: Path, count: int) -> Path:
 
 
 def _net(counts: dict[str, int], taken: dict[str, list[Spent]], left_out: list[LeftOut]) -> Measurement:
-    starts = {name: [each.seconds for each in taken[f"{name} {START}"]] for name in counts}
-    wholes = {name: [each.seconds for each in taken[f"{name} {WHOLE}"]] for name in counts}
-    nets = {name: beyond(taken[f"{name} {WHOLE}"], taken[f"{name} {START}"]) for name in counts}
-    rates = {name: _rates(counts[name], [each.seconds for each in nets[name]]) for name in counts}
-    rows = [
+    starts = {name: taken[f"{name} {START}"] for name in counts}
+    wholes = {name: taken[f"{name} {WHOLE}"] for name in counts}
+    compared = _compared(counts, {name: beyond(wholes[name], starts[name]) for name in counts})
+    own = {name: {START: _seconds(starts[name]), WHOLE: _seconds(wholes[name])} for name in counts}
+    rows = _rows(counts, own, compared)
+    return _measurement(NAME, "File to file; CPU and rate net of start-up", COLUMNS, rows, left_out)
+
+
+Figures = dict[str, dict[str, list[float] | None]]
+"""By program, then by column."""
+
+
+def _compared(counts: dict[str, int], taken: dict[str, list[Spent]]) -> Figures:
+    """Return what each program's packets cost, and how ours compare: by rates, a second and a CPU-second."""
+    rates = {name: _rates(counts[name], _seconds(times)) for name, times in taken.items()}
+    by_cpu = {name: _rates(counts[name], [each.cpu for each in times]) for name, times in taken.items()}
+    return {
+        name: {
+            CPU: scaled([each.cpu for each in taken[name]], NANO / counts[name]),
+            RATE: rates[name],
+            RATIO: None if name == OURS else over(rates[OURS], rates[name]),
+            CPU_RATIO: None if name == OURS else over(by_cpu[OURS], by_cpu[name]),
+            SHARE: share(rates[name], rates[LIMIT]),
+        }
+        for name in taken
+    }
+
+
+def _rows(counts: dict[str, int], *every: Mapping[str, Mapping[str, list[float] | None]]) -> list[Row]:
+    return [
         row(
-            (name, DOES[name], f"{counts[name]:,}"),
-            {
-                START: starts[name],
-                WHOLE: wholes[name],
-                NET: [each.seconds for each in nets[name]],
-                CPU: [each.cpu for each in nets[name]],
-                **_beside(rates, name),
-            },
+            (name, DOES[name], f"{count:,}"),
+            {column: samples for figures in every for column, samples in figures[name].items()},
         )
-        for name in counts
+        for name, count in counts.items()
     ]
-    seconds = (Column(name=name, unit="s") for name in (START, WHOLE, NET, CPU))
-    return _measurement(NAME, "File to file, net of start-up", (*seconds, *_COMPARED), rows, left_out)
+
+
+def _seconds(times: Sequence[Spent]) -> list[float]:
+    return [each.seconds for each in times]
 
 
 def _rates(count: int, seconds: Sequence[float]) -> list[float]:
     return over([count / MILLION] * len(seconds), seconds)
 
 
-def _beside(rates: dict[str, list[float]], name: str) -> dict[str, list[float] | None]:
-    ours = rates[OURS]
-    return {
-        RATE: rates[name],
-        RATIO: None if name == OURS else over(ours, rates[name]),
-        SHARE: share(rates[name], rates[LIMIT]),
-    }
-
-
 _COMPARED = (
+    Column(name=CPU, unit="ns a packet"),
     Column(name=RATE, unit="Mpps"),
     Column(name=RATIO),
+    Column(name=CPU_RATIO),
     Column(name=SHARE, unit=PERCENT),
+)
+
+COLUMNS = (
+    *(Column(name=name, unit="s") for name in (START, WHOLE)),
+    *_COMPARED,
 )
 
 
@@ -163,11 +183,10 @@ def _measurement(
     )
 
 
-LARGE_TITLE, LARGE_CPU = "File to file, whole processes", "CPU"
+LARGE_TITLE = "File to file, whole processes"
 LARGE_COLUMNS = (
     Column(name=WHOLE, unit="s"),
-    Column(name=LARGE_CPU, unit="s"),
-    Column(name=PEAK, unit="MiB"),
+    Column(name=PEAK, unit="MB"),
     *_COMPARED,
 )
 
@@ -185,7 +204,12 @@ def compare_large(options: Options) -> list[Measurement]:
     slow = [
         LeftOut(what=name, why="too slow for so many packets") for name in SCRIPTS if name in bench.programs
     ]
-    rows = _large_rows(taken, n_packets * N_LARGE)
+    counts = dict.fromkeys(taken, n_packets * N_LARGE)
+    own = {
+        name: {WHOLE: _seconds(times), PEAK: scaled([each.peak for each in times], 1 / MILLION)}
+        for name, times in taken.items()
+    }
+    rows = _rows(counts, own, _compared(counts, taken))
     return [_measurement(LARGE, LARGE_TITLE, LARGE_COLUMNS, rows, [*bench.left_out, *slow])]
 
 
@@ -197,19 +221,3 @@ def _large(bench: Bench, folder: Path, pairs: int) -> dict[str, list[Spent]]:
     every[LIMIT] = bench.limit(large)
     sides = {name: partial(bench.run, program.command(large)) for name, program in every.items()}
     return measure.alternating(sides, pairs)
-
-
-def _large_rows(taken: dict[str, list[Spent]], count: int) -> list[Row]:
-    rates = {name: _rates(count, [each.seconds for each in times]) for name, times in taken.items()}
-    return [
-        row(
-            (name, DOES[name], f"{count:,}"),
-            {
-                WHOLE: [each.seconds for each in times],
-                LARGE_CPU: [each.cpu for each in times],
-                PEAK: scaled([each.peak for each in times], 1 / MEBI),
-                **_beside(rates, name),
-            },
-        )
-        for name, times in taken.items()
-    ]
