@@ -12,4 +12,6 @@ Owns figures and what they are compared with. Must not assert behaviour: that is
 * `live`:     in namespaces, against `tc mirred` and `nft dup`, beside a clone and a transmit;
 * `server`:   the clouds' APIs;
 * `report`:   what it all looks like; `results` holds the last whole run.
+
+After `--into benchmarks/results` say `--readme`: the README's figures are those of that run.
 """

@@ -119,6 +119,11 @@ class Measurement(Data):
     plots: tuple[Plot, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def drawn(self) -> tuple[Plot, ...]:
+        """The plots that there is something to draw for."""
+        return self.plots if self.rows else ()
+
     def figure(self, labels: tuple[str, ...], column: str) -> Figure | None:
         """Return a figure of the first row whose labels begin with *labels*, None where there is none."""
         rows = (row for row in self.rows if row.labels[: len(labels)] == labels)

@@ -72,6 +72,6 @@ def _measurement(rows: list[Row], *left_out: LeftOut) -> Measurement:
         labels=("workers",),
         columns=COLUMNS,
         rows=tuple(rows),
-        plots=(Plot(name=NAME, kind="lines", columns=(AGAIN,), along="workers"),) if rows else (),
+        plots=(Plot(name=NAME, kind="lines", columns=(AGAIN,), along="workers"),),
         left_out=left_out,
     )

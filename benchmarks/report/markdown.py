@@ -40,7 +40,7 @@ def _measurement(measurement: Measurement) -> Iterator[str]:
     if measurement.rows:
         yield from table(measurement)
         yield ""
-    for plot in measurement.plots:
+    for plot in measurement.drawn:
         yield f"![{measurement.title}]({picture(plot.name)})"
         yield ""
     for heading, lines in (

@@ -34,7 +34,7 @@ def draw(report: Report, folder: Path) -> list[Path]:
     """Draw every plot for which there are figures into *folder*; return the files."""
     made = []
     for measurement in report.measurements:
-        for plot in measurement.plots:
+        for plot in measurement.drawn:
             path = folder / picture(plot.name)
             _draw(measurement, plot, path)
             made.append(path)

@@ -47,7 +47,7 @@ REPORT = Report(
     pairs=3,
     measurements=(
         TABLE,
-        TABLE.model_copy(update={"name": "none", "title": "Nothing", "rows": (), "plots": ()}),
+        TABLE.model_copy(update={"name": "none", "title": "Nothing", "rows": ()}),
     ),
 )
 

@@ -52,7 +52,7 @@ def test_it_is_shown_and_written(made: tuple[Path, str]) -> None:
     assert (folder / document.PAGE).read_text() == markdown.page(report)
     for measurement in report.measurements:
         assert measurement.title in said
-        assert all((folder / markdown.picture(plot.name)).exists() for plot in measurement.plots)
+        assert all((folder / markdown.picture(plot.name)).exists() for plot in measurement.drawn)
 
 
 def test_it_is_rendered_again_without_measuring(made: tuple[Path, str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from benchmarks.report import document, markdown
 from tests.benchmarks.reports import REPORT
 
-PLOTS = [plot.name for measurement in REPORT.measurements for plot in measurement.plots]
+PLOTS = [plot.name for measurement in REPORT.measurements for plot in measurement.drawn]
 
 
 def test_the_folder_has_the_report_the_page_and_its_pictures(tmp_path: Path) -> None:

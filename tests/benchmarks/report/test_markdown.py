@@ -33,6 +33,7 @@ def test_a_quick_run_says_so() -> None:
 def test_what_was_not_measured_has_no_empty_table() -> None:
     nothing = markdown.page(REPORT).partition("## Nothing")[2]
     assert "| who" not in nothing
+    assert "![" not in nothing
     assert "left out: others" in nothing
 
 
