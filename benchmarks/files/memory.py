@@ -12,8 +12,8 @@ from benchmarks.files.programs import replay
 from benchmarks.files.replay import FEW, PACKETS, ROOM, Bench
 from benchmarks.files.spent import Spent, spent
 from benchmarks.live import largest
+from benchmarks.live.network import missing
 from benchmarks.measure import Options
-from mirrorplane.lab import namespaces
 
 NAME = "memory"
 LARGE, LARGE_QUICK = 10_000_000_000, 100_000_000
@@ -48,7 +48,7 @@ def sizes(options: Options) -> list[Measurement]:
                 with path.open("wb") as file:
                     repeat.repeat(bench.many, times, file)
                 rows.append(_row(named(FILE, large), spent(replay(files, path))))
-    why_not = namespaces.missing()
+    why_not = missing()
     if why_not is None:
         rows.append(row((LIVE,), {SIZE: [largest.after_a_flood() / MEGA]}))
     else:

@@ -19,8 +19,10 @@ from typing import NamedTuple, Self
 
 from pyroute2 import IPRoute
 
+from mirrorplane.engines.kernel import requirements
 from mirrorplane.engines.kernel.bpf.libbpf import Descriptor, check, libbpf
 from mirrorplane.engines.kernel.host.hooks import ETH_P_ALL, PARENTS
+from mirrorplane.lab import namespaces
 from mirrorplane.lab.network import End, Host, Lab
 
 SOURCE, UPLINK, DEVICE = "gst", "up", "eth0"
@@ -140,6 +142,11 @@ class Network:
         while time.monotonic() < end and (arrived := self.sensor_port.count().received) != before:
             before = arrived
             time.sleep(QUIET)
+
+
+def missing() -> str | None:
+    """Return why there can be no such network here, None if there can: the sensor's program takes eBPF."""
+    return namespaces.missing() or requirements.missing()
 
 
 @contextmanager

@@ -18,11 +18,10 @@ from benchmarks import measure
 from benchmarks.figures import Column, LeftOut, Measurement, Row, over, row, scaled
 from benchmarks.live.load import Flood
 from benchmarks.live.mirrors import USERSPACE, Wanted, configuration, engine
-from benchmarks.live.network import Network, network
+from benchmarks.live.network import Network, missing, network
 from benchmarks.measure import Options
 from benchmarks.traffic import UDP
 from mirrorplane.cli.outcome import FailedError
-from mirrorplane.lab import namespaces
 
 NAME = "rings"
 SIZE, MOST_WORKERS = 64, 2
@@ -51,7 +50,7 @@ RATE, CPU, AGAIN = "rate", "CPU a packet", "times 1 worker's"
 
 def compare(options: Options) -> list[Measurement]:
     """Measure one worker and, where there is a second CPU, two."""
-    why = namespaces.missing()
+    why = missing()
     if why is not None:
         return [_measurement([], LeftOut(what=NAME, why=why))]
     with network() as built:

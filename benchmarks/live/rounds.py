@@ -24,12 +24,10 @@ from benchmarks.live.mirrors import (
     USERSPACE,
     why_not,
 )
-from benchmarks.live.network import network
+from benchmarks.live.network import missing, network
 from benchmarks.live.results import Round
 from benchmarks.live.sample import COUNTED, FULL, HALF, SIZES, Bench, Case, bench
 from benchmarks.measure import Options
-from mirrorplane.engines.kernel import requirements
-from mirrorplane.lab import namespaces
 
 LENGTHS = (128, 1500)
 PLAIN = LENGTHS[0], 1, 1
@@ -63,7 +61,7 @@ def of_everyone(load: str) -> list[Case]:
 
 def compare(options: Options) -> list[Measurement]:
     """Measure all of it. Raises LabError, FailedError, RefusedError, OSError."""
-    why = namespaces.missing() or requirements.missing()
+    why = missing()
     if why is not None:
         return [results.nothing(LeftOut(what=results.NAME, why=why))]
     rounds: list[Round] = []

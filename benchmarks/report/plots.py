@@ -26,6 +26,9 @@ LEGEND = 2
 
 OURS, OTHERS = "C0", "0.7"
 
+HEADROOM = 0.12
+"""Of the height, above the highest bar, for what is written there."""
+
 GROUP = 0.8
 """Of the room between two groups of bars."""
 
@@ -87,9 +90,10 @@ def _bars(axes: Axes, measurement: Measurement, columns: Sequence[Column], plot:
             ecolor="0.3",
         )
         if len(columns) == 1:
+            axes.margins(y=HEADROOM)
             axes.bar_label(bars, [words.number(figure.median) for _, _, figure in found], fontsize="small")
     told = _labels_that_tell(measurement)
-    axes.set_xticks(range(len(measurement.rows)), [", ".join(row.labels[:told]) for row in measurement.rows])
+    axes.set_xticks(range(len(measurement.rows)), [_name(row.labels[:told]) for row in measurement.rows])
     axes.set_xlabel(", ".join(measurement.labels[:told]))
     axes.tick_params(axis="x", labelrotation=35, labelsize="small")
     for label in axes.get_xticklabels():
@@ -97,6 +101,11 @@ def _bars(axes: Axes, measurement: Measurement, columns: Sequence[Column], plot:
     if plot.log:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _name(labels: Sequence[str]) -> str:
+    """Return labels as one, without those that say nothing."""
+    return ", ".join(label for label in labels if label != words.NOTHING)
 
 
 def _colour(row: Row, plot: Plot) -> str | None:

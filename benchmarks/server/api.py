@@ -15,11 +15,11 @@ from socket import AF_INET, SOCK_DGRAM, socket
 from threading import Event, Thread
 
 from benchmarks.figures import Column, LeftOut, Measurement, Row, row
-from benchmarks.live.network import DEVICE, GUEST, HOST, SENSOR, SOURCE, Network, network
+from benchmarks.live.network import DEVICE, GUEST, HOST, SENSOR, SOURCE, Network, missing, network
 from benchmarks.measure import Options, seconds
 from benchmarks.server.calls import Call, Client, call, client, serving, together, write
 from mirrorplane.lab.decoding import unwrap
-from mirrorplane.lab.namespaces import LabError, missing
+from mirrorplane.lab.namespaces import LabError
 from mirrorplane.lab.recorder import Recorder
 
 N_CREATED, N_QUICK = 10_000, 1000

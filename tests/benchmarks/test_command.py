@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Report
+from benchmarks import __main__ as command
+from benchmarks.figures import LeftOut, Measurement, Report
+from benchmarks.measure import Options
 from benchmarks.report import document, markdown
+from mirrorplane.cli.outcome import FailedError
+from tests.benchmarks.reports import TABLE
 
 COMMAND = [sys.executable, "-m", "benchmarks"]
 ROOT = Path(__file__).parent.parent.parent
@@ -64,6 +68,23 @@ def test_it_is_rendered_again_without_measuring(made: tuple[Path, str], tmp_path
     assert "1999-12-31" in (tmp_path / document.PAGE).read_text()
     assert Report.parse((tmp_path / document.JSON).read_text()) == changed
     assert report.measurements[0].title in done.stdout
+
+
+def test_one_that_fails_is_left_out_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(_options: Options) -> list[Measurement]:
+        raise FailedError("no luck")
+
+    monkeypatch.setitem(command.ALL, "rules", fail)
+    monkeypatch.setitem(command.ALL, "pipeline", lambda _options: [TABLE])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "rules", "pipeline", "--into", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 1
+    failed, measured = document.load(tmp_path / document.JSON).measurements
+    assert failed.left_out == (LeftOut(what="rules", why="it failed: no luck"),)
+    assert measured == TABLE
 
 
 def test_names_that_are_unknown_are_refused() -> None:
