@@ -33,7 +33,6 @@ class Line(NamedTuple):
 
 
 MANY = "1,000"
-ONE_EACH = next(iter(scaling.SHAPES))
 PLAIN = (INLINE, "128", "1", "1")
 
 LINES = (
@@ -46,7 +45,15 @@ LINES = (
     Line("… 1514-byte frames, PacketLength 1500", sizes.NAME, sizes.FULL_SIZE, sizes.RATE),
     Line("… of the rate of memcpy of the same bytes", sizes.NAME, sizes.FULL_SIZE, sizes.SHARE),
     Line("… 1,000 rules: time a packet, times that with 10", scaling.RULES, (MANY,), scaling.AGAIN),
-    Line("… 1,000 sessions: times that with 10", scaling.SESSIONS, (ONE_EACH, MANY), scaling.AGAIN),
+    *(
+        Line(
+            f"… 1,000 sessions, {shape}: time a packet, times that with 10",
+            scaling.SESSIONS,
+            (shape, MANY),
+            scaling.AGAIN,
+        )
+        for shape in scaling.SHAPES
+    ),
     Line("`replay`, a million packets, net of start-up", replay.NAME, (OURS,), replay.RATE),
     *(
         Line(f"… times as fast as {peer}", replay.NAME, (peer,), replay.RATIO)
@@ -64,6 +71,10 @@ LINES = (
     ),
     Line("… times what `tc mirred` into a VXLAN device does", FULL_FLOOD, PLAIN, results.TO_TC),
     Line("… of what a bare clone and transmit allow", FULL_FLOOD, PLAIN, results.TO_CLONE),
+    *(
+        Line(f"… {MANY} {what}: CPU time, times that with 10", results.MANY, ("1514", *many), results.AGAIN)
+        for what, many in (("rules", (INLINE, "128", MANY, "1")), ("sessions", (INLINE, "128", MANY, MANY)))
+    ),
     *(
         Line(f"live, flat-out TCP: source kept, {mirror}", TCP, (mirror,), results.KEPT)
         for mirror in (INLINE, HANDED_OVER, USERSPACE)
