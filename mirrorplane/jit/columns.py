@@ -7,7 +7,9 @@ NamedTuples of these. A call passes them as numba's own calling convention flatt
 (meminfo, parent, items, item size, data, shape..., strides...), a NamedTuple as its fields in order.
 """
 
+import functools
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -49,7 +51,8 @@ def shape(hint: Any, where: str) -> Shape:
     raise TypeError(f"{where}: {hint!r} is neither a column nor a NamedTuple of columns")
 
 
-def fields(named: type[tuple[Any, ...]]) -> dict[str, Shape]:
+@functools.cache
+def fields(named: type[tuple[Any, ...]]) -> Mapping[str, Shape]:
     """Return the shapes of a NamedTuple's fields, in order."""
     hints = typing.get_type_hints(named, include_extras=True)
     return {name: shape(hint, f"{named.__qualname__}.{name}") for name, hint in hints.items()}
@@ -75,8 +78,17 @@ def _array_words(array: NDArray[Any], expected: Column, where: str) -> list[int]
     return [0, 0, array.size, array.itemsize, address, *array.shape, *array.strides]
 
 
+def constants(expected: Shape) -> list[int | None]:
+    """Return which of the `words` of any value are the same: the word, None for one that is not."""
+    if isinstance(expected, Column):
+        size, varying = expected.dtype.itemsize, [None] * (2 * expected.ndim - 1)
+        return [0, 0, None, size, None, *varying, size]
+    return [word for inner in fields(expected).values() for word in constants(inner)]
+
+
 def zeros(named: type[Any], size: int) -> Any:
     """Return a NamedTuple of zeroed columns, each of *size* elements."""
+    shapes: type[tuple[Any, ...]] = named
     return named(
-        *(np.zeros(size, column.dtype) for column in fields(named).values() if isinstance(column, Column))
+        *(np.zeros(size, column.dtype) for column in fields(shapes).values() if isinstance(column, Column))
     )

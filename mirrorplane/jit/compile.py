@@ -3,11 +3,13 @@
 Owns the only import of numba. Must not know what is compiled, nor where the code is kept.
 
 numba translates the kernel; a small entry point is linked to it that takes one pointer, to the block of
-words that `columns.words` makes, and spreads it over numba's flattened arguments. Everything but the entry
-is made internal and dropped where nothing calls it, so that the code needs nothing of numba's run time.
+words that `columns.words` makes, and spreads it over numba's flattened arguments. What is the same in every
+call is constant there: above all that no array is counted references to, which is most of what numba writes
+where NamedTuples of columns are taken apart. Everything but the entry is made internal and dropped where
+nothing calls it, so that the code needs nothing of numba's run time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -15,26 +17,43 @@ import numba
 from numba import types
 from numba.extending import register_jitable
 
-from mirrorplane.jit import inlined, intrinsics, store
-from mirrorplane.jit.columns import Column, Shape, fields, parameters
+from mirrorplane.jit import inlined, intrinsics
+from mirrorplane.jit.columns import Column, Shape, constants, fields, parameters
+from mirrorplane.jit.flatten import UnknownFormError, flatten
+from mirrorplane.jit.image import OUTSIDE
+from mirrorplane.jit.linking import machine
+from mirrorplane.jit.store import ENTRY, bounds_checked
 
 numba.config.DISABLE_JIT = 0  # a switch for numba's users: without compiling there is no kernel to call
+
+_RESULTS = 2
+"""numba's first arguments: where the result goes, and what was raised."""
 
 _registered: set[Callable[..., Any]] = set()
 
 
 def machine_code(function: Callable[..., None]) -> bytes:
-    """Compile *function* for this processor and return an object file whose entry is `store.ENTRY`."""
+    """Compile *function* for this processor.
+
+    Return its image, or an object file where none can be made of it; its entry is `store.ENTRY`.
+    """
     _register_inlined()
-    signature = types.void(*(_numba_type(kind) for kind in parameters(function).values()))
-    dispatcher = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=store.bounds_checked())(
+    kinds = parameters(function)
+    signature = types.void(*map(_numba_type, kinds.values()))
+    dispatcher = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=bounds_checked())(
         function
     )
     compiled = dispatcher.overloads[dispatcher.signatures[0]]
     module = llvm.parse_assembly(str(compiled.library._final_module))
-    _add_entry(module, compiled.fndesc.llvm_func_name)
+    _add_entry(
+        module, compiled.fndesc.llvm_func_name, [each for kind in kinds.values() for each in constants(kind)]
+    )
     _inline_into_entry(module)
-    return bytes(store.machine().emit_object(module))
+    code = bytes(machine().emit_object(module))
+    try:
+        return flatten(code, ENTRY)
+    except UnknownFormError:
+        return code
 
 
 def _register_inlined() -> None:
@@ -51,15 +70,23 @@ def _numba_type(kind: Shape) -> types.Type:
     return types.NamedTuple([_numba_type(part) for part in fields(kind).values()], kind)
 
 
-def _add_entry(module: llvm.ModuleRef, name: str) -> None:
-    """Link in `i32 entry(ptr block)`, which loads each argument of *name* from the block and calls it."""
+def _add_entry(module: llvm.ModuleRef, name: str, known: Sequence[int | None]) -> None:
+    """Link in `i32 entry(ptr block)`, which calls *name*: the words of the block, those *known* as constants.
+
+    Where *name* is to leave its result, and what it raised, is nobody's concern.
+    """
     kinds = [str(argument.type) for argument in module.get_function(name).arguments]
-    lines = [f"define i32 @{store.ENTRY}(ptr %block) {{"]
-    for index, kind in enumerate(kinds):
-        lines.append(f"  %p{index} = getelementptr i64, ptr %block, i64 {index}")
-        lines.append(f"  %v{index} = load {kind}, ptr %p{index}")
-    values = ", ".join(f"{kind} %v{index}" for index, kind in enumerate(kinds))
-    lines += [f'  %status = call i32 @"{name}"({values})', "  ret i32 %status", "}"]
+    lines = [f"define i32 @{ENTRY}(ptr %block) {{"]
+    lines += [f"  %v{index} = alloca ptr" for index in range(_RESULTS)]
+    values = [f"ptr %v{index}" for index in range(_RESULTS)]
+    for index, (kind, value) in enumerate(zip(kinds[_RESULTS:], known, strict=True)):
+        if value is None:
+            lines.append(f"  %p{index} = getelementptr i64, ptr %block, i64 {index}")
+            lines.append(f"  %w{index} = load {kind}, ptr %p{index}")
+            values.append(f"{kind} %w{index}")
+        else:
+            values.append(f"{kind} {value or 'null'}")
+    lines += [f'  %status = call i32 @"{name}"({", ".join(values)})', "  ret i32 %status", "}"]
     lines.append(f'declare i32 @"{name}"({", ".join(kinds)})')
     module.link_in(llvm.parse_assembly("\n".join(lines)))
 
@@ -71,13 +98,13 @@ def _inline_into_entry(module: llvm.ModuleRef) -> None:
     what is called.
     """
     for function in module.functions:
-        if not function.is_declaration and function.name != store.ENTRY:
+        if not function.is_declaration and function.name != ENTRY:
             function.linkage = "internal"
             function.add_function_attribute("alwaysinline")
-    builder = llvm.create_pass_builder(store.machine(), llvm.create_pipeline_tuning_options(speed_level=3))
+    builder = llvm.create_pass_builder(machine(), llvm.create_pipeline_tuning_options(speed_level=3))
     builder.getModulePassManager().run(module, builder)
     module.verify()
-    unknown = {function.name for function in module.functions if function.is_declaration} - set(store.OUTSIDE)
+    unknown = {function.name for function in module.functions if function.is_declaration} - set(OUTSIDE)
     if unknown := {name for name in unknown if not name.startswith("llvm.")}:
         raise TypeError(
             f"the kernel calls {', '.join(sorted(unknown))}, which machine code alone does not have"

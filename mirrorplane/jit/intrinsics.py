@@ -11,9 +11,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from mirrorplane.jit import memory, store
+from mirrorplane.jit import memory
+from mirrorplane.jit.store import bounds_checked
 
-CHECKED = store.bounds_checked()
+CHECKED = bounds_checked()
 _INT64 = ir.IntType(64)
 _READ_SOON_DATA = (0, 3, 1)
 """LLVM's llvm.prefetch: for reading, to be kept in every cache, data."""

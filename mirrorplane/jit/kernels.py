@@ -5,14 +5,16 @@ fits.
 """
 
 import ctypes
-import inspect
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from mirrorplane.jit import store
-from mirrorplane.jit.columns import parameters, words
+from mirrorplane.jit import identity, store
+from mirrorplane.jit.columns import Shape, parameters, words
+from mirrorplane.jit.image import Entry
 
 
 class KernelError(RuntimeError):
@@ -26,14 +28,21 @@ class Kernel:
         self.python = function
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.__doc__ = function.__doc__
-        self._sources = store.digest(function.__module__)
-        self._entry: Callable[[int], int] | None = None
+        self._sources = identity.of_sources(function.__module__)
+        self._entry: Entry | None = None
+        self._loading = threading.Lock()
 
-    def entry(self) -> Callable[[int], int]:
-        """Return the machine code's entry point, from the store or else compiled now."""
-        if self._entry is None:
-            self._entry = store.load(self.name, self._sources, self._compile)
-        return self._entry
+    @functools.cached_property
+    def parameters(self) -> dict[str, Shape]:
+        """The shape of each parameter, by name, in order."""
+        return parameters(self.python)
+
+    def entry(self) -> Entry:
+        """Return the machine code's entry point, from the store or else compiled now, once."""
+        with self._loading:
+            if self._entry is None:
+                self._entry = store.load(self.name, self._sources, self._compile)
+            return self._entry
 
     def _compile(self) -> bytes:
         from mirrorplane.jit.compile import machine_code  # noqa: PLC0415 - imports numba, which is slow
@@ -53,17 +62,15 @@ class Bound:
     """A kernel with its columns: calling it runs the machine code over them, without the interpreter lock."""
 
     def __init__(self, kernel: Kernel, arguments: tuple[Any, ...]) -> None:
-        expected = parameters(kernel.python)
+        expected = kernel.parameters
         if len(arguments) != len(expected):
             raise TypeError(f"{kernel.name} takes {len(expected)} columns, not {len(arguments)}")
         flat: list[int] = []
         for value, (name, kind) in zip(arguments, expected.items(), strict=True):
             flat += words(value, kind, f"{kernel.name}({name})")
         self._kept_alive = arguments
-        self._results = np.zeros(2, np.int64)
-        result = self._results.ctypes.data
-        self._block = np.array([result, result + 8, *flat], np.int64)
-        self._address = ctypes.c_void_p(self._block.ctypes.data)
+        self._block = np.array(flat, np.int64)
+        self._address = ctypes.c_void_p(self._block.__array_interface__["data"][0])
         self._entry = kernel.entry()
         self._name = kernel.name
 
@@ -75,8 +82,7 @@ class Bound:
 
 def kernel(function: Callable[..., None]) -> Kernel:
     """Make a function over columns a kernel. Its annotations give the columns' types; it returns nothing."""
-    signature = inspect.signature(function)
-    if signature.return_annotation is not None:
+    if function.__annotations__.get("return", ...) is not None:
         raise TypeError(
             f"{function.__qualname__} must be annotated '-> None': a kernel answers in its columns"
         )

@@ -1,153 +1,62 @@
-"""Kept machine code: the folder, the key, the loading.
+"""Kept machine code: the folder, the key, what is read and written there.
 
-Owns where compiled kernels lie between runs and how they become callable. Must not know numba or what a
-kernel does.
+Owns where compiled kernels lie between runs. Must not know numba or what a kernel does.
 
-A kept kernel is found by a digest of everything that its code depends on: the source of its module and of
-all of ours that it imports, as they were when it was imported, the versions of numba, llvmlite and numpy,
-numba's switches, and the processor. It is written under a temporary name and renamed, so that a reader never
-meets half a file; the folder belongs to its owner alone, because what lies in it is executed.
+A kept kernel is found by a digest of everything that its code depends on (`identity`). It is written under a
+temporary name and renamed, so that a reader never meets half a file; the folder belongs to its owner alone,
+because what lies in it is executed. Of each kernel a few are kept, those last used.
 """
 
 import contextlib
-import ctypes
 import functools
 import hashlib
 import os
-import re
 import stat
-import sys
-import tempfile
-from collections.abc import Callable
-from importlib import metadata
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import llvmlite.binding as llvm
+from mirrorplane.jit import identity, image
 
 ENTRY = "mirrorplane_entry"
 FOLDER_VARIABLE = "MIRRORPLANE_CACHE"
-_PACKAGE = Path(__file__).resolve().parent.parent
-_IMPORT = re.compile(rf"^\s*from ({_PACKAGE.name}[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
-OUTSIDE = {"memcpy": "memcpy", "memmove": "memmove", "memset": "memset", "NRT_MemInfo_call_dtor": "abort"}
-"""What compiled kernels may call that is not in them, and the C library's function that it is.
 
-The last frees an array of numba's own; a kernel makes none, so it is never reached.
-"""
+KEPT = 8
+"""Of one kernel: those of a few versions, interpreters and switches take turns without compiling."""
 
+_DAY = 86400
+UNUSED = 90 * _DAY
+"""Seconds after which a kept kernel goes that nothing has loaded."""
+
+_ENDING, _HALF = ".o", ".half"  # what is whole, and what is being written
+_DIGEST_LEN = 24
 _SEAL_LEN = hashlib.sha256().digest_size
-_engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as the engine that loaded it
+_ELF = b"\x7fELF"
 
 
-def load(name: str, sources: bytes, compile_now: Callable[[], bytes]) -> Callable[[int], int]:
+def load(name: str, sources: bytes, compile_now: Callable[[], bytes]) -> image.Entry:
     """Return the entry point of the kernel *name* of *sources*, kept earlier or else from *compile_now*."""
     folder = _folder()
-    digest = hashlib.sha256(sources + _machine_facts().encode()).hexdigest()[:24]
-    path = folder / f"{name}-{digest}.o" if folder else None
+    digest = hashlib.sha256(sources + identity.of_machine()).hexdigest()[:_DIGEST_LEN]
+    path = folder / f"{name}-{digest}{_ENDING}" if folder else None
     code = _read(path)
     if code is None:
         code = compile_now()
         _write(path, code)
-    return _link(code)
+    return _entry(code)
 
 
-@functools.cache
-def machine() -> llvm.TargetMachine:
-    """Return LLVM's description of this processor, with every feature it has."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="static",
-        codemodel="jitdefault",
-        jit=True,
-    )
+def _entry(code: bytes) -> image.Entry:
+    if not code.startswith(_ELF):
+        return image.load(code)
+    from mirrorplane.jit.linking import link  # noqa: PLC0415 - imports LLVM, which is slow
+
+    return link(code, ENTRY)
 
 
 def bounds_checked() -> bool:
     """Return whether kernels are built with bounds checks: numba's own switch."""
     return os.environ.get("NUMBA_BOUNDSCHECK", "0") not in {"", "0"}
-
-
-@functools.cache
-def _provide_outside() -> None:
-    """Give LLVM the addresses of OUTSIDE.
-
-    It looks for them in the process only once something else has told it to.
-    """
-    library = ctypes.CDLL(None)
-    for name, function in OUTSIDE.items():
-        llvm.add_symbol(name, ctypes.cast(getattr(library, function), ctypes.c_void_p).value)
-
-
-def _link(code: bytes) -> Callable[[int], int]:
-    machine()
-    _provide_outside()
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine(jit=True)
-    )
-    engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _engines.append(engine)
-    return ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(engine.get_function_address(ENTRY))
-
-
-def digest(module: str) -> bytes:
-    """Return a digest of the source that *module*'s kernels are made of.
-
-    To be asked for when the module is imported: later its file may be another than the code that is compiled.
-    """
-    found = hashlib.sha256()
-    for path in sorted(_sources(module)):
-        found.update(_source(path))
-    return found.digest()
-
-
-@functools.cache
-def _machine_facts() -> str:
-    facts = [
-        sys.version,
-        llvm.get_host_cpu_name(),
-        llvm.get_host_cpu_features().flatten(),
-        *(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")),
-    ]
-    return "\n".join(facts + [metadata.version(name) for name in ("numba", "llvmlite", "numpy")])
-
-
-def _sources(module: str) -> set[Path]:
-    """Return the files of ours that *module* is made of.
-
-    Itself, the compiler, and all that these import, in turn.
-    """
-    found: set[Path] = set()
-    wanted = [module, f"{_PACKAGE.name}.jit.compile"]
-    while wanted:
-        path = _file(wanted.pop())
-        if path is not None and path not in found:
-            found.add(path)
-            wanted += _imports(path)
-    return found
-
-
-def _file(module: str) -> Path | None:
-    place = _PACKAGE.parent.joinpath(*module.split("."))
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-@functools.cache
-def _source(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-@functools.cache
-def _imports(path: Path) -> list[str]:
-    modules: list[str] = []
-    for package, names in _IMPORT.findall(_source(path).decode()):
-        modules.append(package)
-        modules += [f"{package}.{name}" for name in re.findall(r"\w+", names)]
-    return modules
 
 
 @functools.cache
@@ -182,19 +91,30 @@ def _read(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
-            kept = file.read() if _is_ours(os.fstat(file.fileno())) else b""
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            kept = file.read() if _is_ours(status) else b""
+            _note_use(file.fileno(), status)
     except OSError:
         return None
     seal, code = kept[:_SEAL_LEN], kept[_SEAL_LEN:]
     return code if seal == _seal(code) else None
 
 
+def _note_use(file: int, status: os.stat_result) -> None:
+    """Have a file's time tell when it was last used, to the day: what is not used goes first."""
+    if time.time() - status.st_mtime > _DAY:
+        with contextlib.suppress(OSError):
+            os.utime(file)
+
+
 def _write(path: Path | None, code: bytes) -> None:
     if path is None:
         return
+    import tempfile  # noqa: PLC0415 - slow, and not needed where everything is kept
+
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=_HALF)
     except OSError:
         return
     # A full or read-only disk costs the next run its head start, nothing else.
@@ -203,3 +123,31 @@ def _write(path: Path | None, code: bytes) -> None:
         file.flush()
         Path(temporary).replace(path)
     Path(temporary).unlink(missing_ok=True)
+    _prune(path)
+
+
+def _prune(path: Path) -> None:
+    """Drop what is not needed beside *path*, which was just written.
+
+    Another process may do the same, or be about to read what goes: it will find it gone, and compile it.
+    """
+    now = time.time()
+    used = sorted(_last_used(path.parent), reverse=True)
+    alike = [each for _, each in used if _kernel(each) == _kernel(path)]
+    unused = [each for when, each in used if now - when > (_DAY if each.suffix == _HALF else UNUSED)]
+    for each in {*alike[KEPT:], *unused}:
+        with contextlib.suppress(OSError):
+            each.unlink()
+
+
+def _kernel(path: Path) -> str:
+    return path.name[: -_DIGEST_LEN - len(_ENDING)]
+
+
+def _last_used(folder: Path) -> Iterator[tuple[float, Path]]:
+    """Yield what of ours lies in *folder*, each with the time of its last use, to the day."""
+    with contextlib.suppress(OSError):
+        for each in folder.iterdir():
+            if each.suffix in {_ENDING, _HALF}:
+                with contextlib.suppress(OSError):
+                    yield each.stat().st_mtime, each
