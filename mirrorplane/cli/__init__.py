@@ -5,6 +5,7 @@ wrong flag are answered at once.
 
 * `app`:       the commands and their flags;
 * `reading`:   configuration files;
+* `startup`:   what the interpreter does for nothing when a command is short;
 * `outcome`:   errors -> one line and an exit code;
 * `terminal`:  tables and progress;
 * the others:  one command each.

@@ -5,91 +5,82 @@ called.
 """
 
 import sys
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-from typer.main import get_command
+import click
 
 from mirrorplane import __version__
 from mirrorplane.cli.outcome import exit_codes, open_streams
+from mirrorplane.cli.startup import hasten, in_one_piece, leave_behind
 
 if TYPE_CHECKING:
     from mirrorplane.model import Configuration
 
 NAME = "mirrorplane"
 
-USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
-"""click's UsageError: all that can be wrong with what was typed. Some typers bring their own click."""
+ENGINES = ("auto", "kernel", "userspace")
+"""What mirrors live traffic."""
 
-app = typer.Typer(
-    name=NAME,
-    help="Cloud-style VPC traffic mirroring on any Linux host.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # rich takes longer to import than help may take to appear
-    pretty_exceptions_enable=False,
-)
+LISTED = {
+    "sessions": "List the sessions of a running server.",
+    "filters": "List the filters of a running server.",
+    "targets": "List the named targets of a running server.",
+    "enis": "List the interfaces that a running server can mirror from and to.",
+}
 
-Config = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="The configuration file; - for standard input.")
-]
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
 
 
-class Direction(StrEnum):
-    """Which way packets go, as their source sees it."""
+class _InOrder(click.Group):
+    """Commands in the order in which they are written here."""
 
-    ingress = "ingress"
-    egress = "egress"
-
-
-class Engine(StrEnum):
-    """What mirrors live traffic."""
-
-    auto = "auto"
-    kernel = "kernel"
-    userspace = "userspace"
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
-class ServedEngine(StrEnum):
-    """What mirrors what the APIs create."""
-
-    auto = "auto"
-    kernel = "kernel"
-    userspace = "userspace"
-    none = "none"
+def _config(*, required: bool, what: str = "The configuration file; - for standard input.") -> Decorator:
+    return click.argument(
+        "config", metavar="CONFIG" if required else "[CONFIG]", required=required, help=what
+    )
 
 
-class LogForm(StrEnum):
-    """What the lines of a log look like."""
+def _flag(*names: str, what: str) -> Decorator:
+    return click.option(*names, is_flag=True, help=what)
 
-    text = "text"
-    json = "json"
+
+def _choice(name: str, among: tuple[str, ...], default: str | None, what: str) -> Decorator:
+    return click.option(name, type=click.Choice(among), default=default, show_default=True, help=what)
 
 
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
+    hasten()
     open_streams()
-    with exit_codes():
-        code = _do(sys.argv[1:])
+    try:
+        with exit_codes():
+            code = _do(sys.argv[1:])
+    finally:
+        leave_behind()
     raise SystemExit(code)
 
 
+@in_one_piece
 def _do(arguments: list[str]) -> int:
     """Do what *arguments* say; return the exit code.
 
-    As typer does, but that Ctrl-C and errors of the system are left to `exit_codes`.
+    As click does, but that Ctrl-C and errors of the system are left to `exit_codes`.
     """
-    command = get_command(app)
     try:
-        with command.make_context(NAME, arguments) as context:
-            command.invoke(context)
-    except typer.Exit as end:
+        with app.make_context(NAME, arguments) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as end:
         return end.exit_code
-    except USAGE_ERROR as error:
+    except click.UsageError as error:
         error.show()
-        return int(error.exit_code)
+        return error.exit_code
     return 0
 
 
@@ -100,61 +91,66 @@ def _read(config: str) -> "Configuration":
     return configuration(config)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"mirrorplane {__version__}")
-        raise typer.Exit
+def _read_if(config: str | None) -> "Configuration":
+    if config is not None:
+        return _read(config)
+    from mirrorplane.model import Configuration
+
+    return Configuration()
 
 
-@app.callback()
-def _common(
-    _version_wanted: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+@click.group(cls=_InOrder)
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Print the version.")
+def app() -> None:
+    """Cloud-style VPC traffic mirroring on any Linux host."""
 
 
 @app.command()
+@_config(required=True)
+@click.option(
+    "--source",
+    "sources",
+    metavar="ENI=FILE",
+    multiple=True,
+    required=True,
+    help="A source and its capture (pcap, pcapng, .gz, .zst, - for stdin); again for more.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write here: .pcap or .pcapng.")
+@_flag("--send", what="Send to the real target instead, as fast as recorded.")
+@click.option("--speed", type=float, metavar="X", help="With --send: X times as fast as recorded.")
+@_flag("--topspeed", what="With --send: as fast as it goes.")
+@_choice(
+    "--direction",
+    ("ingress", "egress"),
+    None,
+    "Of packets whose direction neither flags, MACs nor addresses tell.",
+)
+@click.option(
+    "--workers", type=int, metavar="N", help="With -o: threads that share the work; default one a CPU."
+)
+@_flag("--json", what="Print the counters as JSON.")
 def replay(
-    config: Config,
-    source: Annotated[
-        list[str],
-        typer.Option(
-            metavar="ENI=FILE",
-            help="A source and its capture (pcap, pcapng, .gz, .zst, - for stdin); again for more.",
-        ),
-    ],
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write here: .pcap or .pcapng.")
-    ] = None,
-    send: Annotated[
-        bool, typer.Option("--send", help="Send to the real target instead, as fast as recorded.")
-    ] = False,
-    speed: Annotated[
-        float | None, typer.Option(metavar="X", help="With --send: X times as fast as recorded.")
-    ] = None,
-    topspeed: Annotated[bool, typer.Option("--topspeed", help="With --send: as fast as it goes.")] = False,
-    direction: Annotated[
-        Direction | None,
-        typer.Option(help="Of packets whose direction neither flags, MACs nor addresses tell."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="With -o: threads that share the work; default one a CPU.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
+    config: str,
+    sources: tuple[str, ...],
+    output: str | None,
+    send: bool,
+    speed: float | None,
+    topspeed: bool,
+    direction: str | None,
+    workers: int | None,
+    json: bool,
 ) -> None:
     """Send capture files through the mirror sessions of CONFIG."""
     read = _read(config)
     from mirrorplane.cli.replay import Wishes
     from mirrorplane.cli.replay import replay as run
 
-    chosen = direction.value if direction else None
-    run(config, read, Wishes(source, output, send, speed, topspeed, chosen, json, workers))
+    run(config, read, Wishes(list(sources), output, send, speed, topspeed, direction, json, workers))
 
 
 @app.command()
-def check(config: Config) -> None:
+@_config(required=True)
+def check(config: str) -> None:
     """Say whether CONFIG is right, and what it would do."""
     read = _read(config)
     from mirrorplane.cli.check import check as run
@@ -163,102 +159,67 @@ def check(config: Config) -> None:
 
 
 @app.command()
-def run(
-    config: Config,
-    engine: Annotated[
-        Engine, typer.Option(help="What mirrors; auto takes the best that this host has.")
-    ] = Engine.auto,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the kernel engine mirroring when this ends.")
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Threads that share the packets of each source (userspace engine); default 1."
-        ),
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Show why the kernel refused the programs.")
-    ] = False,
-) -> None:
+@_config(required=True)
+@_choice("--engine", ENGINES, "auto", "What mirrors; auto takes the best that this host has.")
+@_flag("--keep", what="Leave the kernel engine mirroring when this ends.")
+@click.option(
+    "--workers",
+    type=int,
+    metavar="N",
+    help="Threads that share the packets of each source (userspace engine); default 1.",
+)
+@_flag("-v", "--verbose", what="Show why the kernel refused the programs.")
+def run(config: str, engine: str, keep: bool, workers: int | None, verbose: bool) -> None:
     """Mirror live traffic as CONFIG says, until interrupted; SIGHUP reads CONFIG again."""
     read = _read(config)
     from mirrorplane.cli.engines import Wishes
     from mirrorplane.cli.run import run as start
 
-    start(config, read, Wishes(engine.value, keep, verbose, workers))
+    start(config, read, Wishes(engine, keep, verbose, workers))
 
 
 @app.command()
-def serve(
-    config: Annotated[
-        str | None, typer.Argument(metavar="CONFIG", help="The configuration file; - for standard input.")
-    ] = None,
-    listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where; port 0 takes a free one. It is plain HTTP.")
-    ] = "127.0.0.1:8780",
-    engine: Annotated[
-        ServedEngine, typer.Option(help="What mirrors; none for the APIs alone.")
-    ] = ServedEngine.auto,
-    log: Annotated[LogForm, typer.Option(help="What a request's line looks like.")] = LogForm.text,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Show failures at length, and why the kernel refused.")
-    ] = False,
-) -> None:
+@_config(required=False)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8780",
+    show_default=True,
+    help="Where; port 0 takes a free one. It is plain HTTP.",
+)
+@_choice("--engine", (*ENGINES, "none"), "auto", "What mirrors; none for the APIs alone.")
+@_choice("--log", ("text", "json"), "text", "What a request's line looks like.")
+@_flag("-v", "--verbose", what="Show failures at length, and why the kernel refused.")
+def serve(config: str | None, listen: str, engine: str, log: str, verbose: bool) -> None:
     """Serve the clouds' APIs over the interfaces of CONFIG, or of this host, until interrupted."""
     read = _read_if(config)
     from mirrorplane.cli.serve import Wishes
     from mirrorplane.cli.serve import serve as start
 
-    start(config, read, Wishes(listen, engine.value, log is LogForm.json, verbose))
+    start(config, read, Wishes(listen, engine, log == "json", verbose))
 
 
-ServedConfig = Annotated[
-    str | None, typer.Argument(metavar="CONFIG", help="The configuration file of the server.")
-]
-StateFile = Annotated[
-    Path | None, typer.Option("--state", metavar="FILE", help="The server's state, if not as CONFIG says.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print rows as JSON.")]
+def _listing(what: str) -> None:
+    """Add the command that lists *what* of a running server."""
+
+    @app.command(what, help=LISTED[what])
+    @_config(required=False, what="The configuration file of the server.")
+    @click.option(
+        "--state",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The server's state, if not as CONFIG says.",
+    )
+    @_flag("--json", what="Print rows as JSON.")
+    def listed(config: str | None, state: Path | None, json: bool) -> None:
+        from mirrorplane.cli.listing import listing
+        from mirrorplane.cli.places import state as place
+
+        listing(what, state or place(config, _read_if(config).api), json)
 
 
-@app.command()
-def sessions(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
-    """List the sessions of a running server."""
-    _list("sessions", config, state, json)
-
-
-@app.command()
-def filters(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
-    """List the filters of a running server."""
-    _list("filters", config, state, json)
-
-
-@app.command()
-def targets(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
-    """List the named targets of a running server."""
-    _list("targets", config, state, json)
-
-
-@app.command()
-def enis(config: ServedConfig = None, state: StateFile = None, json: AsJson = False) -> None:
-    """List the interfaces that a running server can mirror from and to."""
-    _list("enis", config, state, json)
-
-
-def _list(what: str, config: str | None, state: Path | None, as_json: bool) -> None:
-    from mirrorplane.cli.listing import listing
-    from mirrorplane.cli.places import state as place
-
-    listing(what, state or place(config, _read_if(config).api), as_json)
-
-
-def _read_if(config: str | None) -> "Configuration":
-    if config is not None:
-        return _read(config)
-    from mirrorplane.model import Configuration
-
-    return Configuration()
+for each in LISTED:
+    _listing(each)
 
 
 @app.command()
@@ -270,27 +231,26 @@ def clean() -> None:
 
 
 @app.command()
-def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Also what the kernel says at length of what it refuses.")
-    ] = False,
-) -> None:
+@_flag("--json", what="Print the answers as JSON.")
+@_flag("-v", "--verbose", what="Also what the kernel says at length of what it refuses.")
+def doctor(json: bool, verbose: bool) -> None:
     """Say what this host can run, and what is missing; exit code 1 if nothing live."""
     from mirrorplane.cli.doctor import doctor as examine
 
-    raise typer.Exit(examine(json, verbose))
+    raise click.exceptions.Exit(examine(json, verbose))
 
 
 @app.command()
-def demo(
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="Where to write what the sensor receives (pcap)."
-        ),
-    ] = Path("mirrorplane-demo.pcap"),
-) -> None:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=Path("mirrorplane-demo.pcap"),
+    show_default=True,
+    help="Where to write what the sensor receives (pcap).",
+)
+def demo(output: Path) -> None:
     """Build a small network, mirror real traffic in it, and show what a sensor gets."""
     from mirrorplane.cli.demo import demo as play
 

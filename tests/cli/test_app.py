@@ -42,7 +42,7 @@ def test_wrong_usage_is_refused(arguments: list[str]) -> None:
 def test_wrong_usage_is_told_with_the_usage() -> None:
     said = refusal(mirrorplane("check", "--wrong"), 2)
     assert said.startswith("Usage: mirrorplane check ")
-    assert "No such option: --wrong" in said
+    assert "No such option '--wrong'" in said
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check", PCAPS / "http.yaml"]])
