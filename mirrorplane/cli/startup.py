@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-NEW_OBJECTS = 50_000
+NEW_OBJECTS = 100_000
 """Containers made, less those freed, between two searches for garbage: importing makes many, which stay."""
 
 FRAMES = 1 << 15
