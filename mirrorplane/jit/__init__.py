@@ -7,10 +7,13 @@ A *kernel* is a function over numpy columns, written in the Python that numba co
 per machine and version, its machine code kept in the user's cache folder, and loaded again without numba:
 importing numba and compiling takes seconds, loading a kept kernel milliseconds.
 
-* `columns`: the column types, and what a call passes (one block of words a call);
-* `memory`:  words at any offset of a byte column, for kernels;
-* `compile`: the only import of numba; source -> machine code;
-* `store`:   machine code -> callable address, and the folder it is kept in.
+* `columns`:  the column types, and what a call passes (one block of words a call);
+* `memory`:   words at any offset of a byte column, for kernels;
+* `compile`:  the only import of numba; source -> machine code;
+* `flatten`:  machine code -> an image, which runs wherever it lies, and `image` its loading;
+* `linking`:  LLVM's idea of this machine; it loads what no image can be made of;
+* `identity`: what machine code depends on;
+* `store`:    the folder it is kept in.
 
 A function that kernels call is marked `@inline` (`inlined`); both kinds stay ordinary Python functions, so
 that a test can run them uncompiled (`kernel.python`).

@@ -20,9 +20,9 @@ from numba.extending import register_jitable
 from mirrorplane.jit import inlined, intrinsics
 from mirrorplane.jit.columns import Column, Shape, constants, fields, parameters
 from mirrorplane.jit.flatten import UnknownFormError, flatten
-from mirrorplane.jit.image import OUTSIDE
+from mirrorplane.jit.image import ENTRY, OUTSIDE
 from mirrorplane.jit.linking import machine
-from mirrorplane.jit.store import ENTRY, bounds_checked
+from mirrorplane.jit.store import bounds_checked
 
 numba.config.DISABLE_JIT = 0  # a switch for numba's users: without compiling there is no kernel to call
 
@@ -33,27 +33,27 @@ _registered: set[Callable[..., Any]] = set()
 
 
 def machine_code(function: Callable[..., None]) -> bytes:
-    """Compile *function* for this processor.
+    """Compile *function* for this processor; return its image, or an object file that cannot be made one."""
+    code = object_file(function)
+    try:
+        return flatten(code)
+    except UnknownFormError:
+        return code
 
-    Return its image, or an object file where none can be made of it; its entry is `store.ENTRY`.
-    """
+
+def object_file(function: Callable[..., None]) -> bytes:
+    """Compile *function* for this processor and return an object file whose entry is `image.ENTRY`."""
     _register_inlined()
     kinds = parameters(function)
     signature = types.void(*map(_numba_type, kinds.values()))
-    dispatcher = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=bounds_checked())(
-        function
-    )
+    jit = numba.njit(signature, nogil=True, error_model="numpy", boundscheck=bounds_checked())
+    dispatcher = jit(function)
     compiled = dispatcher.overloads[dispatcher.signatures[0]]
     module = llvm.parse_assembly(str(compiled.library._final_module))
-    _add_entry(
-        module, compiled.fndesc.llvm_func_name, [each for kind in kinds.values() for each in constants(kind)]
-    )
+    known = [word for kind in kinds.values() for word in constants(kind)]
+    _add_entry(module, compiled.fndesc.llvm_func_name, known)
     _inline_into_entry(module)
-    code = bytes(machine().emit_object(module))
-    try:
-        return flatten(code, ENTRY)
-    except UnknownFormError:
-        return code
+    return bytes(machine().emit_object(module))
 
 
 def _register_inlined() -> None:

@@ -10,19 +10,21 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from mirrorplane.jit.image import HEADER_LEN, OUTSIDE, WORD, header
+from mirrorplane.jit.image import ENTRY, HEADER_LEN, OUTSIDE, WORD, header
 
 _FILE = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQq")
 _MAGIC = b"\x7fELF\x02\x01\x01"  # 64 bits, little-endian, version 1
-_RELOCATABLE, _X86_64, _AARCH64 = 1, 62, 183
+_RELOCATABLE = 1
 _SYMBOLS, _WITH_ADDENDS, _WITHOUT_ADDENDS, _EMPTY = 2, 4, 9, 8
 _WRITTEN, _LOADED, _THREADS = 1, 2, 0x400
 _UNWINDING = ".eh_frame"  # for exceptions, which do not pass through kernels
-_UNDEFINED, _RESERVED = 0, 0xFF00
-_FIELDS = 4
+_UNDEFINED = 0
+
+_INSTRUCTION = struct.Struct("<I")
+_PAGE = 4096  # of Arm's `adrp`, whatever the system's
 
 
 class UnknownFormError(ValueError):
@@ -50,6 +52,8 @@ Patch = Callable[[bytearray, int, int], None]
 
 
 def _distance(form: str) -> Patch:
+    """Return what writes how far away the target is, as a number of *form*."""
+
     def patch(image: bytearray, place: int, target: int) -> None:
         try:
             struct.pack_into(form, image, place, target - place)
@@ -59,9 +63,46 @@ def _distance(form: str) -> Patch:
     return patch
 
 
+def _low(shift: int) -> Patch:
+    """Return what completes an Arm instruction with the target's place in its page, of 1 << *shift* bytes."""
+
+    def patch(image: bytearray, place: int, target: int) -> None:
+        if target % (1 << shift):
+            raise UnknownFormError("a word that is not where words may be")
+        _complete(image, place, (target % _PAGE >> shift) << 10)
+
+    return patch
+
+
+def _page(image: bytearray, place: int, target: int) -> None:
+    """Complete `adrp`: pages between the instruction's and the target's; an image begins with a page."""
+    pages = target // _PAGE - place // _PAGE
+    if not -(1 << 20) <= pages < 1 << 20:
+        raise UnknownFormError("a distance that does not fit")
+    _complete(image, place, (pages & 3) << 29 | (pages >> 2 & 0x7_FFFF) << 5)
+
+
+def _branch(image: bytearray, place: int, target: int) -> None:
+    """Complete `b` or `bl`."""
+    distance = target - place
+    if distance % 4 or not -(1 << 27) <= distance < 1 << 27:
+        raise UnknownFormError("a distance that does not fit")
+    _complete(image, place, distance >> 2 & 0x3FF_FFFF)
+
+
+def _complete(image: bytearray, place: int, bits: int) -> None:
+    (instruction,) = _INSTRUCTION.unpack_from(image, place)
+    _INSTRUCTION.pack_into(image, place, instruction | bits)
+
+
 def _jump_x86(slot: int, place: int) -> bytes:
-    """Return `jmp *slot(%rip)`."""
+    """Return `jmp *slot(%rip)`, and what fills it up to eight bytes."""
     return b"\xff\x25" + struct.pack("<i", slot - place - 6) + b"\xcc\xcc"
+
+
+def _jump_arm(slot: int, place: int) -> bytes:
+    """Return `ldr x16, slot; br x16`."""
+    return struct.pack("<II", 0x5800_0010 | (slot - place >> 2 & 0x7_FFFF) << 5, 0xD61F_0200)
 
 
 class _Machine(NamedTuple):
@@ -71,16 +112,30 @@ class _Machine(NamedTuple):
     jump: Callable[[int, int], bytes]
 
 
-_MACHINES = {
-    _X86_64: _Machine(
-        {2: _distance("<i"), 4: _distance("<i"), 24: _distance("<q")},  # PC32, PLT32, PC64
-        _jump_x86,
-    ),
+_X86_PATCHES = {
+    2: _distance("<i"),  # PC32
+    4: _distance("<i"),  # PLT32
+    24: _distance("<q"),  # PC64
 }
+_ARM_PATCHES = {
+    260: _distance("<q"),  # PREL64
+    261: _distance("<i"),  # PREL32
+    275: _page,  # ADR_PREL_PG_HI21
+    277: _low(0),  # ADD_ABS_LO12_NC
+    278: _low(0),  # LDST8_ABS_LO12_NC, and so on by size
+    284: _low(1),
+    285: _low(2),
+    286: _low(3),
+    299: _low(4),
+    282: _branch,  # JUMP26
+    283: _branch,  # CALL26
+}
+_MACHINES = {62: _Machine(_X86_PATCHES, _jump_x86), 183: _Machine(_ARM_PATCHES, _jump_arm)}
+"""By the file's machine number."""
 
 
-def flatten(code: bytes, entry: str) -> bytes:
-    """Return the image of the object file *code*, whose function *entry* is entered.
+def flatten(code: bytes) -> bytes:
+    """Return the image of the object file *code*.
 
     Raises UnknownFormError for what cannot be made one.
     """
@@ -100,7 +155,7 @@ def flatten(code: bytes, entry: str) -> bytes:
         if patch is None:
             raise UnknownFormError(f"relocation {number}")
         patch(image, place, _address(symbols[symbol], places, outside) + addend)
-    entered = next(symbol for symbol in symbols if symbol.name == entry)
+    entered = next(symbol for symbol in symbols if symbol.name == ENTRY)
     image[:HEADER_LEN] = header(_address(entered, places, {}))
     return bytes(image)
 

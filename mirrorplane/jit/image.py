@@ -10,11 +10,15 @@ distance: nothing has to be looked up or patched. It is never writable and execu
 import ctypes
 import functools
 import mmap
+import os
 import struct
 from collections.abc import Callable
 
 Entry = Callable[[int], int]
 """Takes the address of a call's words; returns 0, or else the kernel has raised."""
+
+ENTRY = "mirrorplane_entry"
+"""The function that is entered, as an object file names it."""
 
 OUTSIDE = ("memcpy", "memmove", "memset")
 """What machine code may call that is not in it, in the order of an image's first words."""
@@ -29,6 +33,11 @@ _FAILED = ctypes.c_void_p(-1).value
 def header(entry: int) -> bytes:
     """Return what an image begins with whose code is entered at byte *entry*."""
     return bytes(_ENTRY_AT) + WORD.pack(entry)
+
+
+def is_one(code: bytes) -> bool:
+    """Return whether *code* is an image, whose first words nobody has filled in yet."""
+    return code.startswith(bytes(_ENTRY_AT))
 
 
 def load(image: bytes) -> Entry:
@@ -74,7 +83,5 @@ def _mapped(code: bytes) -> int:
 
 
 def _error(what: str) -> OSError:
-    import os  # noqa: PLC0415
-
     number = ctypes.get_errno()
     return OSError(number, f"{what}: {os.strerror(number)}")

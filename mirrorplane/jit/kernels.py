@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mirrorplane.jit import identity, store
+from mirrorplane.jit import identity, image, store
 from mirrorplane.jit.columns import Shape, parameters, words
 from mirrorplane.jit.image import Entry
 
@@ -37,12 +37,22 @@ class Kernel:
         """The shape of each parameter, by name, in order."""
         return parameters(self.python)
 
+    def code(self) -> bytes:
+        """Return the machine code, from the store or else compiled now: an image, or else an object file."""
+        return store.code(self.name, self._sources, self._compile)
+
     def entry(self) -> Entry:
-        """Return the machine code's entry point, from the store or else compiled now, once."""
+        """Return the entry point of the machine code, which is loaded once."""
         with self._loading:
             if self._entry is None:
-                self._entry = store.load(self.name, self._sources, self._compile)
+                code = self.code()
+                self._entry = image.load(code) if image.is_one(code) else self._linked(code)
             return self._entry
+
+    def _linked(self, code: bytes) -> Entry:
+        from mirrorplane.jit.linking import link  # noqa: PLC0415 - imports LLVM, which is slow
+
+        return link(code)
 
     def _compile(self) -> bytes:
         from mirrorplane.jit.compile import machine_code  # noqa: PLC0415 - imports numba, which is slow

@@ -10,9 +10,9 @@ import platform
 
 import llvmlite.binding as llvm
 
-from mirrorplane.jit.image import OUTSIDE, Entry, as_entry
+from mirrorplane.jit.image import ENTRY, OUTSIDE, Entry, as_entry
 
-_OURS = {"x86_64"}
+OURS = {"aarch64", "x86_64"}
 """Machines whose code we link ourselves."""
 
 _engines: list[llvm.ExecutionEngine] = []  # machine code lives as long as the engine that loaded it
@@ -23,7 +23,7 @@ def machine() -> llvm.TargetMachine:
     """Return LLVM's description of this processor, with every feature it has."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    ours = platform.machine() in _OURS
+    ours = platform.machine() in OURS
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
@@ -34,8 +34,8 @@ def machine() -> llvm.TargetMachine:
     )
 
 
-def link(code: bytes, entry: str) -> Entry:
-    """Return the function *entry* of the object file *code*, loaded for as long as the process lives."""
+def link(code: bytes) -> Entry:
+    """Return the entry point of the object file *code*, loaded for as long as the process lives."""
     machine()
     _provide_outside()
     engine = llvm.create_mcjit_compiler(
@@ -44,7 +44,7 @@ def link(code: bytes, entry: str) -> Entry:
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
-    return as_entry(engine.get_function_address(entry))
+    return as_entry(engine.get_function_address(ENTRY))
 
 
 @functools.cache

@@ -16,9 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mirrorplane.jit import identity, image
+from mirrorplane.jit import identity
 
-ENTRY = "mirrorplane_entry"
 FOLDER_VARIABLE = "MIRRORPLANE_CACHE"
 
 KEPT = 8
@@ -31,27 +30,18 @@ UNUSED = 90 * _DAY
 _ENDING, _HALF = ".o", ".half"  # what is whole, and what is being written
 _DIGEST_LEN = 24
 _SEAL_LEN = hashlib.sha256().digest_size
-_ELF = b"\x7fELF"
 
 
-def load(name: str, sources: bytes, compile_now: Callable[[], bytes]) -> image.Entry:
-    """Return the entry point of the kernel *name* of *sources*, kept earlier or else from *compile_now*."""
+def code(name: str, sources: bytes, compile_now: Callable[[], bytes]) -> bytes:
+    """Return the machine code of the kernel *name* of *sources*, kept earlier or else from *compile_now*."""
     folder = _folder()
     digest = hashlib.sha256(sources + identity.of_machine()).hexdigest()[:_DIGEST_LEN]
     path = folder / f"{name}-{digest}{_ENDING}" if folder else None
-    code = _read(path)
-    if code is None:
-        code = compile_now()
-        _write(path, code)
-    return _entry(code)
-
-
-def _entry(code: bytes) -> image.Entry:
-    if not code.startswith(_ELF):
-        return image.load(code)
-    from mirrorplane.jit.linking import link  # noqa: PLC0415 - imports LLVM, which is slow
-
-    return link(code, ENTRY)
+    kept = _read(path)
+    if kept is None:
+        kept = compile_now()
+        _write(path, kept)
+    return kept
 
 
 def bounds_checked() -> bool:
