@@ -8,9 +8,10 @@ import pytest
 
 from mirrorplane.jit import image
 from mirrorplane.jit.flatten import UnknownFormError, flatten
+from mirrorplane.jit.linking import OURS
 from tests.jit.objects import ARM, compiled
 
-NATIVE = pytest.mark.skipif(platform.machine() not in {"x86_64", "aarch64"}, reason="images are not made here")
+NATIVE = pytest.mark.skipif(platform.machine() not in OURS, reason="images are not made on this machine")
 
 SUM = """
 @odd = private unnamed_addr constant [8 x i32] [i32 3, i32 1, i32 4, i32 1, i32 5, i32 9, i32 2, i32 6]

@@ -1,8 +1,9 @@
 """Every kernel is an image, whose memory is never writable and executable at once."""
 
 import importlib
-import platform
+import mmap
 import pkgutil
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ EVERY = {kernel.name: kernel for kernel in kernels()}
 def test_every_kernel_is_an_image(name: str) -> None:
     """What LLVM's library would have to be loaded for is an exception that no kernel makes."""
     assert image.is_one(EVERY[name].code())
-    assert EVERY[name].entry()
+    assert EVERY[name].entry() is EVERY[name].entry()
 
 
 LOAD = """
@@ -40,7 +41,7 @@ import sys
 from tests.jit.test_kernels import double
 double.entry()
 print("llvmlite" in sys.modules, "numba" in sys.modules)
-print(*{line.split()[1] for line in open("/proc/self/maps") if "w" in line.split()[1] and "x" in line.split()[1]})
+print(*(line for line in open("/proc/self/maps") if {"w", "x"} <= set(line.split()[1])))
 """
 
 
@@ -57,6 +58,6 @@ def _root() -> Path:
 
 
 def test_memory_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image.mmap, "MAP_ANONYMOUS", 0)  # mapping a file that is not there
+    monkeypatch.setattr(mmap, "MAP_ANONYMOUS", 0)  # mapping a file that is not there
     with pytest.raises(OSError, match="no memory for machine code"):
         image.load(double.code())
