@@ -5,7 +5,6 @@ Owns the summary. Must not know how anything is run.
 
 from rich.table import Table
 
-from mirrorplane.capture.source import CaptureError
 from mirrorplane.cli.terminal import show
 from mirrorplane.model import DEFAULT_MTU, Configuration, Interface, Session
 
@@ -62,6 +61,7 @@ def _side_taken(interface: Interface) -> str:
     if interface.device is None:
         return "eni"
     from mirrorplane.capture.device import inspect  # netlink, which a file without devices does without
+    from mirrorplane.capture.source import CaptureError
 
     try:
         return f"{inspect(interface.device, interface.netns).side} (by its kind)"

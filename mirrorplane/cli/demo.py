@@ -16,14 +16,17 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from select import PIPE_BUF, select
 from subprocess import Popen
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 import mirrorplane
 from mirrorplane.cli.outcome import FailedError
 from mirrorplane.cli.terminal import show
-from mirrorplane.engines.report import Report
 from mirrorplane.lab.decoding import Received, describe, unwrap
+
+if TYPE_CHECKING:
+    from mirrorplane.engines.report import Report
 
 READY = "mirrorplane: ready"
 LONGEST_START, LONGEST_ARRIVAL = 60.0, 5.0
@@ -129,7 +132,7 @@ def await_ready(running: Popen[str], seconds: float = LONGEST_START) -> None:
         said += more
 
 
-def _stop(running: Popen[str], arrived: Callable[[], int]) -> Report:
+def _stop(running: Popen[str], arrived: Callable[[], int]) -> "Report":
     """End `run` once no more copies arrive; return its last report."""
     end, before = time.monotonic() + LONGEST_ARRIVAL, -1
     while time.monotonic() < end and arrived() != before:
@@ -149,7 +152,7 @@ def _copies(frames: Iterable[bytes]) -> list[Received]:
     return [received for received in unwrapped if received is not None]
 
 
-def _tell(found: Report, copies: list[Received], output: Path) -> None:
+def _tell(found: "Report", copies: list[Received], output: Path) -> None:
     """Show what was mirrored beside what arrived, and some of it decoded."""
     arrived, bytes_of = Counter(copy.vni for copy in copies), Counter[int]()
     for copy in copies:

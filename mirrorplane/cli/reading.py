@@ -5,16 +5,19 @@ Owns getting at their text. Must not know what it means.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirrorplane.cli.outcome import WrongUsageError
-from mirrorplane.model import Configuration, read
+
+if TYPE_CHECKING:
+    from mirrorplane.model import Configuration
 
 STANDARD_INPUT = "-"
 MAX_BYTES = 64 << 20
 """More than any configuration needs: 20,000 sessions and 100,000 rules are less than 30 MB."""
 
 
-def configuration(path: str) -> Configuration:
+def configuration(path: str) -> "Configuration":
     """Read the configuration file *path*, or standard input for `-`.
 
     Raises WrongUsageError where there is no such text, ConfigurationError where it is wrong.
@@ -28,6 +31,8 @@ def configuration(path: str) -> Configuration:
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise WrongUsageError(f"{name}:{line}: byte {error.start} is not UTF-8 text") from None
+    from mirrorplane.model import read  # slow, and not needed for a file that is not there
+
     return read(text, name)
 
 

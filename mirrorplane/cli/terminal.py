@@ -6,7 +6,7 @@ Owns how things look. Must not know what is counted, nor why.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -21,7 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mirrorplane.engines.report import Report
+if TYPE_CHECKING:
+    from mirrorplane.engines.report import Report
 
 _FALLBACK_WIDTH = 120
 
@@ -87,7 +88,7 @@ def meter(measured: Measured) -> Iterator[Meter]:
         yield Meter(progress, measured)
 
 
-def counted(report: Report) -> list[Table]:
+def counted(report: "Report") -> list[Table]:
     """Return the tables of a report: sources with their reasons, and sessions."""
     sources = Table("source", "seen", "mirrored", "not mirrored")
     for name, source in report["sources"].items():

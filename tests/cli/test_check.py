@@ -52,7 +52,16 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str, what: st
 
 def test_a_wrong_file_is_refused_without_numpy() -> None:
     """What refuses a configuration has not loaded what runs one."""
-    assert "numpy" not in _modules_of("mirrorplane.cli.reading")
+    assert "numpy" not in _modules_of("mirrorplane.model")
+
+
+def test_a_file_that_is_not_there_is_refused_without_the_model() -> None:
+    assert not {"pydantic", "yaml"} & _modules_of("mirrorplane.cli.reading")
+
+
+@pytest.mark.parametrize("command", ["check", "listing"])
+def test_what_only_shows_something_imports_nothing_that_mirrors(command: str) -> None:
+    assert not {"numpy", "mirrorplane.jit"} & _modules_of(f"mirrorplane.cli.{command}")
 
 
 def test_what_the_model_says_of_vxlan_is_so() -> None:
