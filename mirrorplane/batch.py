@@ -64,7 +64,8 @@ class Packets(NamedTuple):
     `ipv6.UNKNOWN_PROTOCOL` where no rule can know it; ports are NO_PORT where the packet has none; `flow` is
     the symmetric flow hash. Of a live capture's frames only: `segments`, at least 1, are the wire packets
     that each stands for, and `transport` counts the bytes before a super-packet's transport header, 0 where
-    there is none to be known.
+    there is none to be known. `select` notes in `decision` the row of the plan's decisions, -1 where no rule
+    matches.
     """
 
     reason: U8
@@ -78,6 +79,7 @@ class Packets(NamedTuple):
     flow: U64
     transport: I32
     segments: I32
+    decision: I32
 
 
 class Copies(NamedTuple):

@@ -65,14 +65,14 @@ def _select(
     counters: Counters,
     offloads: bool,
 ) -> None:
+    _decide(data, frames, packets, tables)
     chosen = 0
     for row in range(frames.count[0]):
         source = int(frames.source[row])
         reason, template = int(packets.reason[row]), NONE
         n_packets = int(packets.segments[row]) if offloads else 1
         if reason == MIRRORED:
-            at = frames.offset[row] + packets.l2_length[row]
-            reason, template = _decide(data, at, row, source, n_packets, packets, tables, counters.rules)
+            reason, template = _judge(row, source, n_packets, packets, tables, counters.rules)
         if reason == MIRRORED:
             reason = int(templates.rows[template].reason)
         if reason == MIRRORED:
@@ -86,23 +86,37 @@ def _select(
 
 
 @inline
-def _decide(
-    data: U8, at: int, row: int, source: int, n_packets: int, packets: Packets, tables: Tables, rules: I64
+def _decide(data: U8, frames: Frames, packets: Packets, tables: Tables) -> None:
+    """Fill `decision` of the packets that rules are asked about.
+
+    Done for all of a batch before anything follows from it: what follows are branches that no processor
+    foresees, and behind a wrong guess it would have to begin the next packets' lookups anew (IMIX: 60 to 57
+    ns a packet in all, with 1,000 rules 67 to 61).
+    """
+    for row in range(frames.count[0]):
+        version = int(packets.version[row])
+        packets.decision[row] = NONE
+        if (packets.reason[row] == MIRRORED) & (version != 0):
+            at = frames.offset[row] + packets.l2_length[row]
+            way = int(frames.source[row]) * _N_WAYS + int(packets.direction[row]) - INGRESS
+            place = way * _N_VERSIONS + int(version == ipv6.VERSION)
+            rules, crossing = tables.classifiers[place], int(tables.crossings[place])
+            bit = _deciding_rule(data, at, row, version, rules, crossing, packets, tables)
+            if bit != NONE:
+                packets.decision[row] = rules.first_decision + bit
+
+
+@inline
+def _judge(
+    row: int, source: int, n_packets: int, packets: Packets, tables: Tables, rules: I64
 ) -> tuple[int, int]:
-    """Return (reason, template) of a packet, its IP header at *at*, that nothing speaks against."""
+    """Return (reason, template) of a packet that nothing speaks against; count it for the rule."""
     sender = tables.sources[source]
     template, slots = int(sender.default_template), int(sender.default_slots)
-    version = int(packets.version[row])
-    if version != 0:
-        way = source * _N_WAYS + int(packets.direction[row]) - INGRESS
-        place = way * _N_VERSIONS + int(version == ipv6.VERSION)
-        classifier = tables.classifiers[place]
-        bit = _deciding_rule(
-            data, at, row, version, classifier, int(tables.crossings[place]), packets, tables
-        )
-        if bit == NONE:
+    if packets.version[row] != 0:
+        if packets.decision[row] == NONE:
             return int(sender.unmatched), NONE
-        decision = tables.decisions[classifier.first_decision + bit]
+        decision = tables.decisions[packets.decision[row]]
         rules[decision.rule] += n_packets
         template, slots = int(decision.template), int(decision.slots)
         if template == NONE:
