@@ -13,7 +13,7 @@ import click
 
 from mirrorplane import __version__
 from mirrorplane.cli.outcome import exit_codes, open_streams
-from mirrorplane.cli.startup import hasten, in_one_piece, leave_behind
+from mirrorplane.cli.startup import end_at_once_on_interrupts, hasten, in_one_piece, leave_behind
 
 if TYPE_CHECKING:
     from mirrorplane.model import Configuration
@@ -171,6 +171,7 @@ def check(config: str) -> None:
 @_flag("-v", "--verbose", what="Show why the kernel refused the programs.")
 def run(config: str, engine: str, keep: bool, workers: int | None, verbose: bool) -> None:
     """Mirror live traffic as CONFIG says, until interrupted; SIGHUP reads CONFIG again."""
+    end_at_once_on_interrupts()
     read = _read(config)
     from mirrorplane.cli.engines import Wishes
     from mirrorplane.cli.run import run as start
@@ -192,6 +193,7 @@ def run(config: str, engine: str, keep: bool, workers: int | None, verbose: bool
 @_flag("-v", "--verbose", what="Show failures at length, and why the kernel refused.")
 def serve(config: str | None, listen: str, engine: str, log: str, verbose: bool) -> None:
     """Serve the clouds' APIs over the interfaces of CONFIG, or of this host, until interrupted."""
+    end_at_once_on_interrupts()
     read = _read_if(config)
     from mirrorplane.cli.serve import Wishes
     from mirrorplane.cli.serve import serve as start

@@ -6,9 +6,12 @@ not know any command.
 
 import gc
 import os
+import signal
 from collections.abc import Callable
 from types import CodeType
 from typing import Any, TypeVar
+
+from mirrorplane.cli.outcome import Exit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,6 +44,16 @@ def in_one_piece(function: Function) -> Function:
     if isinstance(code, CodeType):
         function.__code__ = code.replace(co_stacksize=max(code.co_stacksize, FRAMES))
     return function
+
+
+def end_at_once_on_interrupts() -> None:
+    """Have Ctrl-C end the process from now on, until the command takes signals itself.
+
+    For a command that runs until then. Python's own way, an exception wherever it happens to be, is lost
+    where that is a callback of the import machinery: it is printed, and the import goes on.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(Exit.INTERRUPTED))
 
 
 def leave_behind() -> None:

@@ -41,6 +41,21 @@ print(start())
 """
 
 
+LOST = """
+import signal, weakref
+from mirrorplane.cli.startup import end_at_once_on_interrupts
+
+class Module:
+    pass
+
+module = Module()
+seen = weakref.ref(module, lambda _: signal.raise_signal(signal.SIGINT))
+{begin}
+del module
+print("went on")
+"""
+
+
 def answer(code: str) -> int:
     return int(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -67,6 +82,23 @@ def test_a_function_in_one_piece_does_what_it_did() -> None:
     assert (add(1), add(1, second=5)) == (6, 9)
     with pytest.raises(TypeError):
         add()  # type: ignore[call-arg] # as it did before
+
+
+def test_an_interrupt_is_not_lost_where_an_exception_would_be() -> None:
+    python = [sys.executable, "-c"]
+    lost = subprocess.run([*python, LOST.format(begin="")], capture_output=True, check=False)
+    assert (lost.returncode, lost.stdout) == (0, b"went on\n")
+    taken = LOST.format(begin="end_at_once_on_interrupts()")
+    done = subprocess.run([*python, taken], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_an_interrupt_that_is_ignored_stays_so() -> None:
+    ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN); end_at_once_on_interrupts()"
+    done = subprocess.run(
+        [sys.executable, "-c", LOST.format(begin=ignored)], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"went on\n", b"")
 
 
 def test_what_is_left_behind_is_not_searched() -> None:
