@@ -11,6 +11,8 @@ from scapy.packet import Raw
 from tests.engines.running import Run, replayed
 from tests.oracle import Packet
 
+ETHER = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
+"""Told which, as scapy would ask this machine's own network for them, a second each."""
 RULE = {"priority": 1, "action": "accept", "protocol": "UDP"}
 ANY4 = {"source_cidr_block": "0.0.0.0/0", "destination_cidr_block": "0.0.0.0/0"}
 ANY6 = {"source_cidr_block": "::/0", "destination_cidr_block": "::/0"}
@@ -42,14 +44,14 @@ def reasons(run: Run) -> dict[str, int]:
 
 def test_tunnels_are_not_looked_into() -> None:
     inner = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(dport=53)
-    assert len(mirrored(Ether() / inner, ANY4 | TO_53).outers) == 1
-    assert reasons(mirrored(Ether() / IP() / GRE() / inner, ANY4 | TO_53)) == {"no_rule": 1}
-    assert reasons(mirrored(Ether() / IP(proto=4) / inner, ANY4 | TO_53)) == {"no_rule": 1}
+    assert len(mirrored(ETHER / inner, ANY4 | TO_53).outers) == 1
+    assert reasons(mirrored(ETHER / IP() / GRE() / inner, ANY4 | TO_53)) == {"no_rule": 1}
+    assert reasons(mirrored(ETHER / IP(proto=4) / inner, ANY4 | TO_53)) == {"no_rule": 1}
 
 
 def test_longer_chains_and_more_tags_are_not_followed() -> None:
     def chain(count: int) -> Built:
-        packet = Ether() / IPv6(dst="2001:db8::2")
+        packet = ETHER / IPv6(dst="2001:db8::2")
         for _ in range(count):
             packet = packet / IPv6ExtHdrDestOpt()
         return packet / UDP(dport=53)
@@ -57,11 +59,11 @@ def test_longer_chains_and_more_tags_are_not_followed() -> None:
     assert len(mirrored(chain(8), ANY6 | TO_53).outers) == 1
     assert reasons(mirrored(chain(9), ANY6 | TO_53)) == {"no_rule": 1}
     datagram = IP() / UDP(dport=53)
-    assert len(mirrored(Ether() / Dot1Q() / Dot1Q() / datagram, ANY4).outers) == 1
-    assert reasons(mirrored(Ether() / Dot1Q() / Dot1Q() / Dot1Q() / datagram, ANY4)) == {"not_ip": 1}
+    assert len(mirrored(ETHER / Dot1Q() / Dot1Q() / datagram, ANY4).outers) == 1
+    assert reasons(mirrored(ETHER / Dot1Q() / Dot1Q() / Dot1Q() / datagram, ANY4)) == {"not_ip": 1}
 
 
 def test_later_fragments_have_no_ports() -> None:
-    later = Ether() / IP(frag=2, proto=17) / Raw(bytes(UDP(dport=53)))
+    later = ETHER / IP(frag=2, proto=17) / Raw(bytes(UDP(dport=53)))
     assert reasons(mirrored(later, ANY4 | TO_53)) == {"no_rule": 1}
     assert len(mirrored(later, ANY4 | TO_53, ANY4).outers) == 1

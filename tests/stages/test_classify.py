@@ -16,6 +16,8 @@ from mirrorplane.model import read
 from mirrorplane.plan import compile_plan, templates
 from mirrorplane.plan.templates import Outer
 
+ETHER = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
+"""Told which, as scapy would ask this machine's own network for them, a second each."""
 TEXT = """
 interfaces:
   eni-a: {addresses: ["2001:db8::1"]}
@@ -39,9 +41,7 @@ def reasons(source: int, sender: str, vni: int, *, shared_wire: bool) -> dict[st
         lent = route.source_address or ip_address("10.9.0.1")
         outer = Outer(bytes(6), bytes(6), lent, route.destination, 4789, route.vni, 1500, 1500, row)
         templates.fill(made, row, outer)
-    frame = bytes(
-        Ether() / IP(src=sender, dst="10.9.0.2") / UDP(dport=4789) / VXLAN(vni=vni) / Ether() / IP()
-    )
+    frame = bytes(ETHER / IP(src=sender, dst="10.9.0.2") / UDP(dport=4789) / VXLAN(vni=vni) / ETHER / IP())
     run = Replay(plan, MemorySource([Packet(frame, source, 0, EGRESS)]), into(MemorySink(), made))
     run.run()
     return report(plan, run.counters)["sources"][plan.sources[source]]["not_mirrored"]

@@ -58,6 +58,8 @@ def read(frame: bytes) -> Read:
     return Read(kind, before, header, whole, protocol, offset, bool(fragment))
 
 
+ETHER = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
+"""Told which, as scapy would ask this machine's own network for them, a second each."""
 SIX = IPv6(src="2001:db8::1", dst="2001:db8::2")
 HOP = IPv6ExtHdrHopByHop()
 DEST = IPv6ExtHdrDestOpt()
@@ -71,38 +73,38 @@ def chain(count: int) -> Packet:
 
 
 CASES = {
-    "plain IPv4": (Ether() / IP() / TCP(), Read(0x0800, 14, 20, 40, 6, 0, False)),
+    "plain IPv4": (ETHER / IP() / TCP(), Read(0x0800, 14, 20, 40, 6, 0, False)),
     "IPv4 with options": (
-        Ether() / IP(options=[b"\x94\x04\0\0"]) / UDP(),
+        ETHER / IP(options=[b"\x94\x04\0\0"]) / UDP(),
         Read(0x0800, 14, 24, 32, 17, 0, False),
     ),
-    "first fragment": (Ether() / IP(flags="MF") / UDP(), Read(0x0800, 14, 20, 28, 17, 0, True)),
+    "first fragment": (ETHER / IP(flags="MF") / UDP(), Read(0x0800, 14, 20, 28, 17, 0, True)),
     "later fragment": (
-        Ether() / IP(frag=3, proto=17) / Raw(b"12345678"),
+        ETHER / IP(frag=3, proto=17) / Raw(b"12345678"),
         Read(0x0800, 14, 20, 28, 17, 3, True),
     ),
-    "a VLAN tag": (Ether() / Dot1Q(vlan=5) / IP() / UDP(), Read(0x0800, 18, 20, 28, 17, 0, False)),
-    "two tags": (Ether() / Dot1AD() / Dot1Q() / SIX / UDP(), Read(0x86DD, 22, 40, 48, 17, 0, False)),
+    "a VLAN tag": (ETHER / Dot1Q(vlan=5) / IP() / UDP(), Read(0x0800, 18, 20, 28, 17, 0, False)),
+    "two tags": (ETHER / Dot1AD() / Dot1Q() / SIX / UDP(), Read(0x86DD, 22, 40, 48, 17, 0, False)),
     "three tags": (
-        Ether() / Dot1AD() / Dot1Q() / Dot1Q() / IP() / UDP(),
+        ETHER / Dot1AD() / Dot1Q() / Dot1Q() / IP() / UDP(),
         Read(0x8100, 22, 0, 0, 0, 0, False),
     ),
-    "plain IPv6": (Ether() / SIX / TCP(), Read(0x86DD, 14, 40, 60, 6, 0, False)),
+    "plain IPv6": (ETHER / SIX / TCP(), Read(0x86DD, 14, 40, 60, 6, 0, False)),
     "routing": (
-        Ether() / SIX / IPv6ExtHdrRouting(addresses=["::1"]) / UDP(),
+        ETHER / SIX / IPv6ExtHdrRouting(addresses=["::1"]) / UDP(),
         Read(0x86DD, 14, 64, 72, 17, 0, False),
     ),
-    "atomic fragment": (Ether() / SIX / IPv6ExtHdrFragment() / UDP(), Read(0x86DD, 14, 48, 56, 17, 0, False)),
+    "atomic fragment": (ETHER / SIX / IPv6ExtHdrFragment() / UDP(), Read(0x86DD, 14, 48, 56, 17, 0, False)),
     "first IPv6 fragment": (
-        Ether() / SIX / IPv6ExtHdrFragment(m=1) / UDP(),
+        ETHER / SIX / IPv6ExtHdrFragment(m=1) / UDP(),
         Read(0x86DD, 14, 48, 56, 17, 0, True),
     ),
     "later IPv6 fragment": (
-        Ether() / SIX / IPv6ExtHdrFragment(offset=4, nh=60) / Raw(b"12345678"),
+        ETHER / SIX / IPv6ExtHdrFragment(offset=4, nh=60) / Raw(b"12345678"),
         Read(0x86DD, 14, 48, 56, 60, 32, True),
     ),
-    "eight extension headers": (Ether() / chain(8), Read(0x86DD, 14, 104, 112, 17, 0, False)),
-    "nine extension headers": (Ether() / chain(9), Read(0x86DD, 14, 104, 120, 255, 0, False)),
+    "eight extension headers": (ETHER / chain(8), Read(0x86DD, 14, 104, 112, 17, 0, False)),
+    "nine extension headers": (ETHER / chain(9), Read(0x86DD, 14, 104, 120, 255, 0, False)),
 }
 
 
@@ -121,9 +123,7 @@ def test_every_cut_gives_an_answer(packet: Packet) -> None:
 
 
 def jumbogram(length: int, payload_length: int) -> bytes:
-    packet = (
-        Ether() / IPv6(plen=payload_length) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=length)]) / UDP()
-    )
+    packet = ETHER / IPv6(plen=payload_length) / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=length)]) / UDP()
     return bytes(packet)
 
 
@@ -134,7 +134,7 @@ def jumbogram(length: int, payload_length: int) -> bytes:
         (jumbogram(0xFFFF, 0), 0),
         (jumbogram(0, 0), 0),
         (jumbogram(0x10000, 16), 0),
-        (bytes(Ether() / IPv6(plen=0, nh=59)) + bytes(6), 40),
+        (bytes(ETHER / IPv6(plen=0, nh=59)) + bytes(6), 40),
     ],
     ids=["jumbogram", "would have fitted", "of nothing", "beside a payload length", "no payload, padding"],
 )
