@@ -225,6 +225,7 @@ class TransmitRing:
     def close(self) -> None:
         """Send what was placed, unmap the ring, close its socket. What the driver holds leaves by itself."""
         if not self._map.closed:
+            self._patient = False  # what an interrupted `send` had taken without noting it never is again
             with suppress(ForwardError):
                 self.send()
             self._map.close()

@@ -234,6 +234,25 @@ def test_close_sends_what_was_placed_and_leaves_nothing(pair: Pair) -> None:
     assert (sender.place(1), sender.ring.send()) == (0, 0)
 
 
+def test_a_patient_ring_interrupted_while_it_sends_can_be_closed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handed over, and not yet looked at: there is nothing left that waiting would bring."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    sender = Sender(pair, patient=True)
+    sender.place(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(sender.ring, "_look", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sender.ring.send()
+    sender.close()
+    assert pair.received(3) == [0, 1, 2]
+    assert pair.receives_no_more()
+
+
 def test_a_missing_device_is_named(pair: Pair) -> None:
     with pytest.raises(ForwardError, match="device eth7: No such device"):
         pair.left.call(TransmitRing, "eth7", 1500)
