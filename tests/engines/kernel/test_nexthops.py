@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from ipaddress import ip_address
 from select import POLLIN, poll
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -217,11 +217,16 @@ def test_changes_that_come_thick_are_taken_together(network: Network) -> None:
         ways.settle(2.0)
         waiting = poll()
         waiting.register(ways, POLLIN)
-        network.host.netlink(stir)
-        ways.look()
-        looked = monotonic()
-        network.host.netlink(stir)
-        ways.look()
+        is_over = True
+        while is_over:  # on a busy machine the rest can be, before there is another change
+            ways.look()
+            sleep(max(0, ways._rests_until - monotonic()))
+            network.host.netlink(stir)
+            ways.look()
+            looked = monotonic()
+            network.host.netlink(stir)
+            is_over = monotonic() > ways._rests_until
+            ways.look()
         assert not waiting.poll(0), "whoever polls is not called again and again"
         assert REST / 2 < ways.due() - looked < LOOK_EVERY / 2, "but the change is not forgotten"
         until(ways, lambda: ways.due() > looked + LOOK_EVERY / 2)

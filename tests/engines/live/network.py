@@ -135,6 +135,7 @@ class Network:
         before = self.traces()
         with self.start(said) as engine:
             settle(engine)
+            meet(engine)
             yield engine
             check_conservation(engine.counters())
         check_conservation(engine.counters())
@@ -251,6 +252,13 @@ def settle(engine: Engine, seconds: float = 0.05) -> None:
     """Poll *engine* for so long."""
     end = monotonic() + seconds
     while monotonic() < end:
+        engine.poll(0.005)
+
+
+def meet(engine: Engine, seconds: float = 1.0) -> None:
+    """Poll *engine* until it knows a way to every target; for so long at most, for there may be none."""
+    end = monotonic() + seconds
+    while monotonic() < end and not all(way.startswith("by ") for way in engine.targets().values()):
         engine.poll(0.005)
 
 
