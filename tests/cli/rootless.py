@@ -9,6 +9,7 @@ namespace of its own.
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from stat import S_IXOTH
 from subprocess import CompletedProcess, run
 from tempfile import TemporaryDirectory
 
+from mirrorplane.engines.userspace.kernels import compile_kernels
+from mirrorplane.jit import store
 from mirrorplane.lab.demo import demo
 from tests.cli.commands import ROOT
 from tests.cli.test_run import Running
@@ -43,9 +46,21 @@ def can_become(number: int) -> bool:
 def user() -> Iterator["User"]:
     """Be able to run programs without rights, with a home of their own, until the end of `with`."""
     with TemporaryDirectory(prefix="rootless-") as name:
+        _bring_kernels(Path(name))
         if not os.geteuid():
-            os.chown(name, NOBODY, NOBODY)
+            for path in (Path(name), *Path(name).rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
         yield User(Path(name))
+
+
+def _bring_kernels(home: Path) -> None:
+    """Copy the compiled pipeline: another user's is not trusted, and to compile it takes long."""
+    compile_kernels(lambda line: None)
+    kept = store._folder()
+    if kept is not None:
+        (home / kept.name).mkdir(0o700)
+        for path in kept.glob("*.o"):
+            shutil.copy(path, home / kept.name)
 
 
 class User:

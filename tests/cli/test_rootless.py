@@ -37,7 +37,7 @@ def test_run_mirrors_and_says_by_what_and_why(nobody: User) -> None:
 
 @pytest.mark.parametrize("module", ["test_packets", "test_segmentation"])
 def test_live_tests_pass(nobody: User, module: str) -> None:
-    options = ("-q", "-p", "no:cacheprovider", "-k", "userspace", f"tests/engines/live/{module}.py")
+    options = ("-q", "-n0", "-p", "no:cacheprovider", "-k", "userspace", f"tests/engines/live/{module}.py")
     done = nobody.run(sys.executable, "-m", "pytest", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

@@ -1,6 +1,9 @@
 """Namespaces: named and unnamed, swept and left alone."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import wraps
 from os import kill
 from pathlib import Path
 from shutil import which
@@ -12,10 +15,13 @@ from time import monotonic, sleep
 import pytest
 from pyroute2 import IPRoute
 
-from mirrorplane.capture.device import NAMES, inspect
+from mirrorplane.capture.device import LIBC, NAMES, inspect
 from mirrorplane.lab.namespaces import Namespace, missing, remove_names, sweep
 from tests.cli.rootless import NOBODY, can_become
 from tests.lab.conftest import names
+
+CLONE_NEWNS = 0x2_0000
+"""include/uapi/linux/sched.h: a mount namespace."""
 
 OWNER = """
 from mirrorplane.lab.network import Lab, End
@@ -44,6 +50,25 @@ def wait_until_gone(pid: int) -> None:
     while is_alive(pid):
         assert monotonic() < deadline
         sleep(0.01)
+
+
+def among_its_own_names(test: Callable[[], None]) -> Callable[[], None]:
+    """Have a test run where there are no names but its own: labs of other tests sweep all that they see."""
+
+    def there() -> None:
+        with suppress(OSError):
+            NAMES.mkdir(exist_ok=True)
+        if NAMES.is_dir() and not LIBC.unshare(CLONE_NEWNS):
+            run(["mount", "--make-rprivate", "/"], check=True)
+            run(["mount", "-t", "tmpfs", "names", NAMES], check=True)
+        test()
+
+    @wraps(test)
+    def runs_there() -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(there).result()
+
+    return runs_there
 
 
 def test_inside_is_elsewhere_and_back() -> None:
@@ -85,6 +110,7 @@ def test_a_living_lab_is_not_swept() -> None:
         namespace.close()
 
 
+@among_its_own_names
 def test_a_killed_lab_is_swept_with_its_programs() -> None:
     with Popen([executable, "-c", OWNER], stdin=PIPE, stdout=PIPE, text=True) as owner:
         assert owner.stdout is not None
