@@ -1,11 +1,53 @@
-"""What every test shares: how hypothesis searches, and whether there can be a live network."""
+"""What every test shares: how hypothesis searches, which worker runs what, whether there can be live ones."""
+
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # The first call of a kernel may compile it, which takes seconds: no deadline for a single example.
 settings.register_profile("mirrorplane", deadline=None)
 settings.load_profile("mirrorplane")
+
+TRAFFIC = (
+    "tests/cli/test_rootless.py",
+    "tests/engines/live/test_loss.py",
+    "tests/engines/live/test_parity.py",
+    "tests/engines/live/test_reloads.py",
+    "tests/engines/live/test_segmentation.py",
+    "tests/engines/live/test_wire_faithful.py",
+    "tests/engines/userspace/",
+)
+"""Where an engine has to keep up with what is sent, which on a computer that is busy otherwise it may not:
+these run one by one."""
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # has no types
+    """Each file to one worker, in the order of collection; TRAFFIC as if it were one file, the last."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "traffic" if nodeid.startswith(TRAFFIC) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Schedule so."""
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Compile the pipeline before there are workers, each of which would."""
+    from mirrorplane.engines.userspace.kernels import compile_kernels  # noqa: PLC0415 - with -n0 not needed
+
+    compile_kernels(print)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have TRAFFIC last, when the other workers are done; where there are none, have it over first."""
+    is_worker = hasattr(config, "workerinput")
+    items.sort(key=lambda item: item.nodeid.startswith(TRAFFIC) == is_worker)
 
 
 @pytest.fixture(scope="session")
