@@ -1,5 +1,6 @@
 """What every test shares: how hypothesis searches, which worker runs what, whether there can be live ones."""
 
+from signal import SIG_IGN, SIGINT, default_int_handler, getsignal, signal
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ from xdist.scheduler import LoadScopeScheduling
 # The first call of a kernel may compile it, which takes seconds: no deadline for a single example.
 settings.register_profile("mirrorplane", deadline=None)
 settings.load_profile("mirrorplane")
+
+# What a script starts in its background ignores Ctrl-C, and so would all that tests start and interrupt.
+if getsignal(SIGINT) is SIG_IGN:
+    signal(SIGINT, default_int_handler)
 
 TRAFFIC = (
     "tests/cli/test_rootless.py",
