@@ -67,7 +67,8 @@ class Loads:
         return self._loaded
 
     def _load(self, names: Collection[str], _maps: object, namespace: int = 0) -> dict[str, Program]:
-        return {name: self._programs[name, namespace] for name in names}
+        # Whoever gives up an instance that was half there closes these, and still has those of `_anew`.
+        return {name: Program(os.dup(self._programs[name, namespace].fd)) for name in names}
 
 
 class Steps:

@@ -51,7 +51,7 @@ class Children:
             assert self.do(first)["status"] == 0
         assert self.do(work, **doom)["status"] in {0, KILLED}, doom
         last = self.do(random.choice(["clean", "stop"]))
-        assert last["status"] == 0, (work, doom, last)
+        assert last["status"] == 0, f"{work} {doom}: {last['said']}"  # a text is shown whole
         assert self.listing() == self.before, (work, doom, last)
 
 

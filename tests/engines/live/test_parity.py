@@ -17,8 +17,11 @@ from tests.engines.live.network import MTU, PORT, Network, bound
 from tests.engines.live.offloaded import TCP as TCP_NUMBER
 from tests.engines.live.offloaded import random_super_packet, random_unfinished
 from tests.engines.live.traffic import MEGABYTE, RATE, UDP_SEGMENT, send_offloaded, transfer
+from tests.engines.live.wire import Copy, protocol
 
 Both = tuple[Mirror, Mirror]
+BY_THEMSELVES = {0, 58}
+"""ICMPv6, and what has a hop-by-hop header before it: neighbours looked for, multicast groups reported."""
 
 
 @pytest.fixture(scope="module", params=["userspace", "two workers"])
@@ -64,6 +67,11 @@ def with_length(packet_length: int) -> dict[str, Any]:
     return said
 
 
+def talked(found: list[Copy]) -> list[Copy]:
+    """Return the copies of what `talk` says: what hosts say by themselves, one engine may record alone."""
+    return [copy for copy in found if protocol(copy.frame) not in BY_THEMSELVES]
+
+
 @pytest.mark.parametrize("packet_length", [1500, 128])
 def test_both_engines_send_the_same(both: Both, packet_length: int) -> None:
     kernel, userspace = both
@@ -74,4 +82,4 @@ def test_both_engines_send_the_same(both: Both, packet_length: int) -> None:
     check_counts(kernel, by_kernel)
     check_counts(userspace, by_userspace)
     assert len(by_kernel) > 5000
-    assert differences(by_kernel, by_userspace) == []
+    assert differences(talked(by_kernel), talked(by_userspace)) == []
