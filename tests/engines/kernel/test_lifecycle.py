@@ -105,7 +105,7 @@ def test_reloads_leave_a_session_that_does_not_change_alone(network: Network, pa
                 said["sessions"]["tms-in"]["virtual_network_id"] = 2000 + number
                 written(path, said)
                 run.hang_up()
-                time.sleep(0.2)
+                run.await_line(": reloaded: ")
             right = path.read_text()
             path.write_text("interfaces: [")
             run.hang_up()
