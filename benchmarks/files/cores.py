@@ -39,9 +39,9 @@ def by_workers(options: Options) -> list[Measurement]:
         with large.open("wb") as file:
             repeat(bench.many, MANY_TIMES, file)
         sides = {
-            f"{number} {path.stem}": partial(bench.run, replay(bench.files, path, WORKERS, str(number)))
+            f"{number} {path.stem}": partial(run, replay(bench.files, path, WORKERS, str(number)))
             for number in numbers
-            for path in (bench.one, large)
+            for path, run in ((bench.one, bench.start), (large, bench.run))
         }
         taken = measure.alternating(sides, options.pairs)
     nets = {

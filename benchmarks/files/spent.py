@@ -6,6 +6,7 @@ this file as a script: what a parent holds would else be taken for the child's l
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -21,16 +22,24 @@ class Spent(NamedTuple):
 
     seconds: float
     cpu: float
-    peak: int
+    peak: float
 
-    def less(self, other: "Spent") -> "Spent":
-        """Return what it took beyond *other*, start-up say."""
-        return Spent(self.seconds - other.seconds, self.cpu - other.cpu, self.peak - other.peak)
+
+def median(found: Sequence[Spent]) -> Spent:
+    """Return the median of each."""
+    return Spent(*(statistics.median(each) for each in zip(*found, strict=True)))
 
 
 def beyond(wholes: Sequence[Spent], starts: Sequence[Spent]) -> list[Spent]:
-    """Return what each of *wholes* took beyond its pair's start-up."""
-    return [whole.less(start) for whole, start in zip(wholes, starts, strict=True)]
+    """Return what each of *wholes* took beyond the median of the run's start-ups.
+
+    A single start-up varies by more than some of what is beyond it.
+    """
+    start = median(starts)
+    return [
+        Spent(whole.seconds - start.seconds, whole.cpu - start.cpu, whole.peak - start.peak)
+        for whole in wholes
+    ]
 
 
 class FailedProgramError(RuntimeError):

@@ -42,8 +42,6 @@ def test_a_program_that_fails_says_why() -> None:
         spent(python("import sys; sys.exit('no such thing')"))
 
 
-def test_start_up_is_taken_off_pair_by_pair() -> None:
-    assert beyond([Spent(3, 2, 20), Spent(5, 4, 30)], [Spent(1, 1, 5), Spent(2, 1, 6)]) == [
-        Spent(2, 1, 15),
-        Spent(3, 3, 24),
-    ]
+def test_the_median_start_up_is_taken_off() -> None:
+    starts = [Spent(1, 1, 5), Spent(9, 7, 6), Spent(2, 1.5, 4)]
+    assert beyond([Spent(3, 2, 20), Spent(5, 4, 30)], starts) == [Spent(1, 0.5, 15), Spent(3, 2.5, 25)]
