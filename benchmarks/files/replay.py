@@ -10,15 +10,29 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import measure
-from benchmarks.figures import PERCENT, Column, LeftOut, Measurement, Plot, Row, over, row, scaled, share
+from benchmarks.figures import (
+    PERCENT,
+    Column,
+    LeftOut,
+    Measurement,
+    Plot,
+    Row,
+    Target,
+    over,
+    row,
+    scaled,
+    share,
+)
 from benchmarks.files import captures
 from benchmarks.files.programs import (
     DOES,
+    EDITCAP,
     LIMIT,
     OURS,
     OURS_ALONE,
     SCRIPTS,
     TCPDUMP,
+    TCPREWRITE,
     Files,
     Program,
     blocks,
@@ -185,10 +199,22 @@ def _measurement(
         labels=("who", "does", "packets"),
         columns=columns,
         rows=tuple(rows),
+        targets=tuple(
+            Target(labels=each.labels, column=column, at_most=most, at_least=least)
+            for each in rows
+            for who, column, most, least in TARGETS[name]
+            if each.labels[0] == who
+        ),
         plots=(Plot(name=name, kind="bars", columns=(RATE,), ours=(OURS, OURS_ALONE), log=True),),
         left_out=tuple(left_out),
     )
 
+
+TARGETS: dict[str, tuple[tuple[str, str, float | None, float | None], ...]] = {
+    NAME: ((OURS, START, 1.0, None), (TCPREWRITE, RATIO, None, 3.0), (EDITCAP, RATIO, None, 1.5)),
+    LARGE: ((TCPREWRITE, RATIO, None, 1.0), (EDITCAP, RATIO, None, 1.0)),
+}
+"""By measurement: whose figure of which column is to be at most, or at least, what."""
 
 LARGE_TITLE = "File to file, whole processes"
 LARGE_COLUMNS = (

@@ -28,6 +28,7 @@ RATE, LOOP, BLOCK = "mirrorplane", "memcpy of each copy", "one memcpy of all"
 WRITTEN, SHARE, BLOCK_SHARE = "memcpy of each copy, bytes", "share of it", "share of one memcpy"
 FULL_SIZE = ("1514", "1500")
 LEAST_SHARE = 60.0
+LEAST_RATES = {("IMIX", "128"): 12.0, ("IMIX", "1500"): 8.0}
 
 ABOUT = (
     "Million packets a second through classify, select, truncate and encapsulate, one core, 10 rules; one"
@@ -67,7 +68,13 @@ def sizes(options: Options) -> list[Measurement]:
             labels=("frame [bytes]", "PacketLength"),
             columns=tuple(columns),
             rows=tuple(rows),
-            targets=(Target(labels=FULL_SIZE, column=SHARE, at_least=LEAST_SHARE),),
+            targets=(
+                *(
+                    Target(labels=labels, column=RATE, at_least=least)
+                    for labels, least in LEAST_RATES.items()
+                ),
+                Target(labels=FULL_SIZE, column=SHARE, at_least=LEAST_SHARE),
+            ),
             plots=(
                 Plot(name=NAME, kind="bars", columns=(RATE, LOOP, BLOCK), log=True),
                 Plot(name=f"{NAME}-share", kind="bars", columns=(SHARE,)),
