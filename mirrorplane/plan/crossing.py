@@ -5,7 +5,8 @@ know fields or rules: it is given vectors.
 
 The vectors of one field are its classes. Where there are few enough of them, the rule that decides is kept
 for each combination: each vector has a weight, and the weights' sum is the place. A packet then costs one
-look instead of a search, whose steps no processor foresees: of 1,000 rules 45 ns become 25.
+look instead of a search, whose steps no processor foresees: with 1,000 rules 60 ns through all stages instead
+of 75, with 10 rules, which need no search, 54 (IMIX, PacketLength 128).
 """
 
 from collections.abc import Sequence
