@@ -76,7 +76,12 @@ def send(host: Host, *packets: Packet | bytes, device: str = "eth0") -> None:
 
 
 def turn(host: Host, state: str) -> None:
+    """Have the host's eth0 down, or up and its link with it."""
     host.netlink(lambda link: link.link("set", ifname="eth0", state=state))
+    end = monotonic() + 5
+    while state == "up" and host.netlink(lambda link: link.get_links(ifname="eth0"))[0]["operstate"] != "UP":
+        assert monotonic() < end
+        sleep(0.005)
 
 
 def delete(host: Host) -> None:
