@@ -79,7 +79,9 @@ def turn(host: Host, state: str) -> None:
     """Have the host's eth0 down, or up and its link with it."""
     host.netlink(lambda link: link.link("set", ifname="eth0", state=state))
     end = monotonic() + 5
-    while state == "up" and host.netlink(lambda link: link.get_links(ifname="eth0"))[0]["operstate"] != "UP":
+    while (
+        state == "up" and host.netlink(lambda link: link.get_links(ifname="eth0"))[0].get("operstate") != "UP"
+    ):
         assert monotonic() < end
         sleep(0.005)
 
