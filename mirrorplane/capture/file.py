@@ -6,6 +6,8 @@ Must not know how its bytes come in, or which of them are frames.
 
 import os
 import stat
+from contextlib import suppress
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,9 @@ from mirrorplane.capture.source import CaptureError
 from mirrorplane.capture.supply import Supply
 from mirrorplane.jit import Bound
 from mirrorplane.wire import pcap, pcapng
+
+PIPE_LEN = 1 << 20
+"""Bytes that a pipe is made to hold, so that batches are not small: what anybody may ask for (pipe(7))."""
 
 STANDARD_INPUT = "-"
 _STDIN = 0
@@ -152,6 +157,9 @@ def _supply(descriptor: int, batches: int) -> Supply:
     inlet = Descriptor(descriptor, None)
     try:
         status = os.fstat(descriptor)
+        if stat.S_ISFIFO(status.st_mode):
+            with suppress(OSError):  # its user may have as much in other pipes as is allowed
+                fcntl(descriptor, F_SETPIPE_SZ, PIPE_LEN)
         if stat.S_ISREG(status.st_mode):
             inlet.total = status.st_size - os.lseek(descriptor, 0, os.SEEK_CUR)
         return Supply(compressed.plain(inlet), batches)

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from fcntl import F_GETPIPE_SZ, fcntl
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import zstandard
 
 from mirrorplane import batch
 from mirrorplane.capture import supply
-from mirrorplane.capture.file import open_capture
+from mirrorplane.capture.file import PIPE_LEN, open_capture
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.capture.supply import WINDOW
 from tests.capture.captures import (
@@ -153,6 +154,13 @@ def test_packets_come_out_of_a_pipe_while_it_is_open() -> None:
     with pytest.raises(CaptureError, match=r"^standard input: byte 1473: cut short: 588 of 65016 bytes"):
         capture.fill(frames)
     capture.close()
+
+
+def test_a_pipe_is_made_to_hold_more() -> None:
+    reading, writing = os.pipe()
+    with fed(writing, AS_PCAP), standard_input(reading), closing(open_capture("-", 0)) as capture:
+        assert fcntl(writing, F_GETPIPE_SZ) == PIPE_LEN
+        assert read(capture, rows=50) == (ROWS, None)
 
 
 def test_progress_counts_the_bytes_on_the_disk(
