@@ -51,7 +51,8 @@ class Lanes:
         """Mirror everything; *progress* is called after each batch, in order, with the packets it had.
 
         Raises CaptureError and ForwardError as the ports do; what came before them has been sent, and what
-        was taken in behind them is counted as `send_failed`.
+        was taken in behind them is counted as `send_failed`. Interrupted, it lets what was taken in leave,
+        but does not wait for a capture that has nothing.
         """
         threads = [Thread(target=lane.work, args=(progress,), daemon=True) for lane in self._lanes]
         try:
@@ -59,11 +60,9 @@ class Lanes:
                 thread.start()
             for thread in threads:
                 thread.join()
-        finally:  # of an interruption: what was taken in leaves
+        except BaseException:
             self._turns.end()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+            raise
         if self._turns.error is not None:
             raise self._turns.error
 
@@ -74,21 +73,24 @@ class Turns:
     def __init__(self) -> None:
         self.error: BaseException | None = None
         self._intake, self._changed = Lock(), Condition()
-        self._given, self._called = 0, 0
+        self._given, self._called, self._at_work = 0, 0, 0
         self._failed: int | None = None
         self._is_over = False
 
     def take_in(self, fill: Callable[[], int]) -> tuple[int, int]:
         """Call *fill* while nobody else does; return the batch's number and its packets, 0 at the end."""
         with self._intake:
-            number, n_packets = self._given, 0
+            n_packets = 0
             try:
                 n_packets = 0 if self._is_over else fill()
             except BaseException as error:  # noqa: BLE001 - `run` raises it
-                self.fail(number, error)
-            if n_packets:
+                self._note(self._given, error)
+            with self._changed:
+                if self._is_over or not n_packets:
+                    return self._given, 0
                 self._given += 1
-            return number, n_packets
+                self._at_work += 1
+                return self._given - 1, n_packets
 
     def wait_for(self, number: int) -> None:
         """Wait until *number* is called. Raises AbandonedError if a batch before it has failed."""
@@ -101,13 +103,19 @@ class Turns:
         return self._failed is not None and self._failed < number
 
     def call_next(self) -> None:
-        """Call the number after the one that was called last."""
+        """Call the number after the one that was called last, whose batch has left."""
         with self._changed:
             self._called += 1
+            self._at_work -= 1
             self._changed.notify_all()
 
     def fail(self, number: int, error: BaseException) -> None:
         """Take in nothing more, and let nothing leave behind *number*; the first of several counts."""
+        with self._changed:
+            self._note(number, error)
+            self._at_work -= 1
+
+    def _note(self, number: int, error: BaseException) -> None:
         with self._changed:
             self._is_over = True
             if self._failed is None or number < self._failed:
@@ -115,8 +123,10 @@ class Turns:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Take in nothing more."""
-        self._is_over = True
+        """Take in nothing more, and wait until what was taken in has left."""
+        with self._changed:
+            self._is_over = True
+            self._changed.wait_for(lambda: not self._at_work)
 
 
 class _InTurn:

@@ -1,9 +1,11 @@
 """Several threads over one capture: what one thread makes, byte for byte, also where something breaks."""
 
-import _thread
 import os
 import random
 import resource
+import signal
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -254,13 +256,32 @@ def test_an_interruption_lets_what_was_taken_in_leave(tmp_path: Path) -> None:
     def interrupted(n_packets: int) -> None:
         counted.append(n_packets)
         if len(counted) == 3:
-            _thread.interrupt_main()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)  # nothing leaves meanwhile, and the main thread has heard of it
 
     found, error = mirrored([path], output, 3, interrupted)
     assert isinstance(error, KeyboardInterrupt)
     source = found["sources"]["eni-a"]
     assert source["seen"] == source["mirrored"] == sum(counted) < 40_000
     assert len(read_file(output, rows=ROWS).rows) == sum(counted)
+
+
+def test_an_interruption_does_not_wait_for_a_pipe_that_has_nothing(tmp_path: Path) -> None:
+    pipe, output, counted = tmp_path / "pipe.pcap", tmp_path / "out.pcap", list[int]()
+    os.mkfifo(pipe)
+    kept = os.open(pipe, os.O_RDWR)  # nobody closes it, so it does not end
+    os.write(kept, capture_of(tmp_path / "in.pcap", frames(100)).read_bytes())
+
+    def noted(n_packets: int) -> None:
+        counted.append(n_packets)
+        if sum(counted) == 100:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    found, error = mirrored([pipe], output, 3, noted)
+    assert isinstance(error, KeyboardInterrupt)
+    assert found["sources"]["eni-a"]["seen"] == sum(counted) == 100
+    assert len(read_file(output).rows) == 100
+    os.close(kept)
 
 
 def test_the_first_failure_counts_and_what_is_behind_it_is_abandoned() -> None:
