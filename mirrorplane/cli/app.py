@@ -126,7 +126,10 @@ def app() -> None:
     "Of packets whose direction neither flags, MACs nor addresses tell.",
 )
 @click.option(
-    "--workers", type=int, metavar="N", help="With -o: threads that share the work; default one a CPU."
+    "--workers",
+    type=int,
+    metavar="N",
+    help="With -o: threads that share the work; default one a CPU, up to 4.",
 )
 @_flag("--json", what="Print the counters as JSON.")
 def replay(

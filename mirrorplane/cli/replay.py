@@ -31,6 +31,10 @@ ENDINGS = (".pcap", ".pcapng")
 RECORDED = 1.0
 """Times as fast as recorded."""
 
+USEFUL_WORKERS = 4
+"""Of a packet's time a third is spent reading and a third writing, each by one thread at a time: more than
+these would only wait, and hold memory."""
+
 SETTLE = 2.0
 """Seconds that targets are given to answer before anything is sent."""
 
@@ -121,10 +125,10 @@ def _file_sinks(path: str, capture: Recording, workers: int) -> Sequence[RecordS
 
 
 def _workers(wishes: Wishes) -> int:
-    """Return how many threads mirror into a file, by default as many as there are CPUs to use."""
+    """Return how many threads mirror into a file, by default as many as there are CPUs to use and work for."""
     if wishes.send:
         return 1
-    return wishes.workers or min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    return wishes.workers or min(len(os.sched_getaffinity(0)), USEFUL_WORKERS)
 
 
 def _say(plan: Plan, run: Replay | Lanes, wishes: Wishes) -> None:
