@@ -125,7 +125,7 @@ def _file_sinks(path: str, capture: Recording, workers: int) -> Sequence[RecordS
 
 
 def _workers(wishes: Wishes) -> int:
-    """Return how many threads mirror into a file, by default as many as there are CPUs to use and work for."""
+    """Return how many threads mirror into a file, by default as many as have a CPU and something to do."""
     if wishes.send:
         return 1
     return wishes.workers or min(len(os.sched_getaffinity(0)), USEFUL_WORKERS)
