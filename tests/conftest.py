@@ -27,11 +27,22 @@ TRAFFIC = (
 """Where an engine has to keep up with what is sent, which on a computer that is busy otherwise it may not:
 these run one by one."""
 
+KILLED = (
+    "tests/api/test_end_to_end.py",
+    "tests/cli/test_clean.py",
+    "tests/engines/kernel/test_crashes.py",
+    "tests/engines/kernel/test_lifecycle.py",
+)
+"""Where engines are killed, and where `clean` takes away what such ones leave in any namespace with a name:
+another's too."""
+
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # has no types
-    """Each file to one worker, in the order of collection; TRAFFIC as if it were one file, the last."""
+    """Each file to one worker, in the order of collection; KILLED as if it were one, and TRAFFIC last."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(KILLED):
+            return "killed"
         return "traffic" if nodeid.startswith(TRAFFIC) else nodeid.partition("::")[0]
 
 

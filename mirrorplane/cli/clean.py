@@ -18,19 +18,23 @@ def clean() -> None:
         raise FailedError("clean: no CAP_NET_ADMIN: run it as root")
     for tag in running():
         complain(f"instance {tag} is running: it is left alone")
-    tags = leftovers()
-    for tag in tags:
-        _clean(tag)
-    if not tags:
+    found = [_clean(tag) for tag in leftovers()]
+    if not any(found):
         show("nothing was left behind")
 
 
-def _clean(tag: str) -> None:
+def _clean(tag: str) -> bool:
+    """Remove an instance; return whether there was something to be said of it.
+
+    That there is nothing left of it by now is nothing: it was about to end by itself.
+    """
     try:
         with Lock(tag):
             removed = sweep(tag, everywhere=True)
     except RunningError:
         complain(f"instance {tag} has just been started: it is left alone")
-        return
+        return True
     parts = [*(f"the taps of {device}" for device in removed.taps), *removed.devices]
-    show(f"instance {tag}: removed {', '.join(parts) or 'nothing'}")
+    if parts:
+        show(f"instance {tag}: removed {', '.join(parts)}")
+    return bool(parts)
