@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mirrorplane import batch
-from mirrorplane.batch import ROWS, Frames
+from mirrorplane.batch import FILE_ROWS, Frames
 from mirrorplane.capture.recording import Recording
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.jit import I32, I64, U8, Bound, kernel
@@ -27,7 +27,7 @@ class Heads(NamedTuple):
     """What has been read of each recording and not yet taken.
 
     `next` and `filled` have an element for each: the first row not taken, and the rows read. The others have
-    ROWS rows for each, as in Frames.
+    FILE_ROWS rows for each, as in Frames.
     """
 
     next: I64
@@ -55,7 +55,7 @@ class MergedSource:
     """
 
     def __init__(self, recordings: Sequence[Recording], batches: int = 1) -> None:
-        n, rows = len(recordings), len(recordings) * ROWS
+        n, rows = len(recordings), len(recordings) * FILE_ROWS
         self.data = np.empty(batches * BUFFER_LEN, np.uint8)
         self._room = np.array([0, BUFFER_LEN], np.int64)
         self._recordings = recordings
@@ -72,13 +72,13 @@ class MergedSource:
             direction=np.zeros(rows, np.uint8),
         )
         self._read = [self._rows_of(index) for index in range(n)]
-        self._origin = Origin(np.zeros(ROWS, np.int64), np.zeros(ROWS, np.int64))
+        self._origin = Origin(np.zeros(FILE_ROWS, np.int64), np.zeros(FILE_ROWS, np.int64))
         self._steps: dict[int, tuple[Frames, list[Bound]]] = {}
 
     def _rows_of(self, index: int) -> Frames:
         """Return the part of the heads that recording *index* fills."""
-        heads, rows = self._heads, slice(index * ROWS, (index + 1) * ROWS)
-        return batch.frames()._replace(
+        heads, rows = self._heads, slice(index * FILE_ROWS, (index + 1) * FILE_ROWS)
+        return batch.frames(FILE_ROWS)._replace(
             count=heads.filled[index : index + 1],
             source=heads.source[rows],
             offset=heads.offset[rows],
@@ -162,12 +162,12 @@ def order(heads: Heads, origin: Origin, room: I64, frames: Frames) -> None:
         first = -1
         for recording in range(heads.next.size):
             if heads.next[recording] < heads.filled[recording]:
-                at = recording * ROWS + heads.next[recording]
+                at = recording * FILE_ROWS + heads.next[recording]
                 if first < 0 or heads.time[at] < heads.time[first]:
                     first = at
         if first < 0 or used + heads.length[first] > room[1]:
             break
-        recording = first // ROWS
+        recording = first // FILE_ROWS
         origin.recording[row], origin.offset[row] = recording, heads.offset[first]
         frames.source[row], frames.time[row] = heads.source[first], heads.time[first]
         frames.offset[row], frames.length[row] = used, heads.length[first]
