@@ -20,6 +20,9 @@ from mirrorplane.plan.tables import Templates
 
 Progress = Callable[[int], None]
 
+LONGEST_END = 5.0
+"""Seconds that what was taken in may take to leave after an interruption: whoever reads a pipe may not."""
+
 
 class Buffer(Sink, Protocol):
     """A sink of which several lead to one place: only what they `send` has an order."""
@@ -52,7 +55,7 @@ class Lanes:
 
         Raises CaptureError and ForwardError as the ports do; what came before them has been sent, and what
         was taken in behind them is counted as `send_failed`. Interrupted, it lets what was taken in leave,
-        but does not wait for a capture that has nothing.
+        but waits neither for a capture that has nothing, nor long for a reader that does not read.
         """
         threads = [Thread(target=lane.work, args=(progress,), daemon=True) for lane in self._lanes]
         try:
@@ -123,10 +126,15 @@ class Turns:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Take in nothing more, and wait until what was taken in has left."""
+        """Take in nothing more, and wait until what was taken in has left.
+
+        What does not is abandoned, but for the batch that is on its way out.
+        """
         with self._changed:
             self._is_over = True
-            self._changed.wait_for(lambda: not self._at_work)
+            if not self._changed.wait_for(lambda: not self._at_work, LONGEST_END):
+                self._note(self._called, AbandonedError("stuck"))
+                self._changed.wait_for(lambda: self._at_work <= 1, LONGEST_END)
 
 
 class _InTurn:

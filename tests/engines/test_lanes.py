@@ -22,6 +22,7 @@ from mirrorplane.capture.memory import Packet as Captured
 from mirrorplane.capture.merge import merged
 from mirrorplane.capture.source import CaptureError
 from mirrorplane.counters import Counters
+from mirrorplane.engines import lanes
 from mirrorplane.engines.lanes import AbandonedError, Lanes, Turns
 from mirrorplane.engines.replay import Replay, file_templates, into
 from mirrorplane.engines.report import Report, report
@@ -282,6 +283,21 @@ def test_an_interruption_does_not_wait_for_a_pipe_that_has_nothing(tmp_path: Pat
     assert found["sources"]["eni-a"]["seen"] == sum(counted) == 100
     assert len(read_file(output).rows) == 100
     os.close(kept)
+
+
+def test_an_interruption_does_not_wait_for_a_reader_that_does_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "LONGEST_END", 0.5)
+    path, pipe = capture_of(tmp_path / "in.pcap", frames(20_000)), tmp_path / "pipe.pcap"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    found, error = mirrored([path], pipe, 3)
+    os.close(reader)
+    assert isinstance(error, KeyboardInterrupt)
+    source = found["sources"]["eni-a"]
+    assert 0 < source["not_mirrored"]["send_failed"] < source["seen"] < 20_000
 
 
 def test_the_first_failure_counts_and_what_is_behind_it_is_abandoned() -> None:
