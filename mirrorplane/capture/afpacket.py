@@ -96,7 +96,12 @@ BLOCKS = 128
 
 RETIRE_MS = 8
 """How long a packet may wait for its block to fill. A block that is retired early is used up like a full one:
-however little traffic there is, the reader may pause for BLOCKS times this, a second, and no longer."""
+however little traffic there is, the reader may pause for BLOCKS times this, a second, and no longer.
+
+Between a block's end and the beginning of the next the kernel (net/packet/af_packet.c, prb_close_block)
+takes a packet of another CPU for one that finds the ring full. Bursts of 14,000 into a ring that nobody read
+lost 6 of 1.2 million packets so, and none where all was on one CPU; 125,000 a second, read at once, none of a
+million."""
 
 NANO = 1_000_000_000
 _TYPE_AT = ethernet.TYPE.start
