@@ -40,7 +40,7 @@ from mirrorplane.capture.cbpf import (
     WORD,
     Program,
 )
-from mirrorplane.plan.classifier import ADDRESS_BYTES
+from mirrorplane.plan.fields import ADDRESS_BYTES
 from mirrorplane.plan.intervals import Range
 from mirrorplane.plan.prefilter import Box, Wanted, everything
 from mirrorplane.plan.tables import VERSIONS

@@ -9,6 +9,7 @@ importing numba and compiling takes seconds, loading a kept kernel milliseconds.
 
 * `columns`:  the column types, and what a call passes (one block of words a call);
 * `memory`:   words at any offset of a byte column, for kernels;
+* `vectors`:  one value against eight words at once;
 * `compile`:  the only import of numba; source -> machine code;
 * `flatten`:  machine code -> an image, which runs wherever it lies, and `image` its loading;
 * `linking`:  LLVM's idea of this machine; it loads what no image can be made of;

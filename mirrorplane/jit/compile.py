@@ -17,7 +17,7 @@ import numba
 from numba import types
 from numba.extending import register_jitable
 
-from mirrorplane.jit import inlined, intrinsics
+from mirrorplane.jit import inlined, intrinsics, vector_intrinsics
 from mirrorplane.jit.columns import Column, Shape, constants, fields, parameters
 from mirrorplane.jit.flatten import UnknownFormError, flatten
 from mirrorplane.jit.image import ENTRY, OUTSIDE
@@ -58,6 +58,7 @@ def object_file(function: Callable[..., None]) -> bytes:
 
 def _register_inlined() -> None:
     intrinsics.register()
+    vector_intrinsics.register()
     for function in inlined.INLINED:
         if function not in _registered:
             register_jitable(function)

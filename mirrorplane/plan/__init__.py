@@ -4,8 +4,11 @@ Owns the compilation of a configuration and the difference between two. Must not
 sockets, or time.
 
 * `tables`:     the columns that stages read;
+* `fields`:     what a rule's fields mean;
 * `intervals`:  a field's values -> the rules that each satisfies, as bit vectors;
 * `tries`:      a field's value -> its bit vector, byte by byte;
+* `listing`:    few rules, as a list;
+* `crossing`:   the rule of each combination of vectors;
 * `classifier`: all fields of the rules of one (source, direction, IP version);
 * `balance`:    a load balancer's slots;
 * `templates`:  the outer header of each (source, session, backend);

@@ -8,32 +8,32 @@ rule names one: each field that a packet does not have to be looked up by is a v
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 import numpy as np
 
-from mirrorplane.model import ANY_PORT, PortRange, Rule
+from mirrorplane.model import ANY_PORT, Rule
 from mirrorplane.plan.crossing import Crossings
+from mirrorplane.plan.fields import ADDRESS_BYTES, ANY_PORTS, addresses, port_numbers, protocols
 from mirrorplane.plan.intervals import Range, cut, words
+from mirrorplane.plan.listing import Lists
 from mirrorplane.plan.tables import NONE
 from mirrorplane.plan.tries import Tries
-from mirrorplane.wire import transport
 
-ADDRESS_BYTES = {4: 4, 6: 16}
 PORT_BYTES, PORT_BITS = 2, 16
 SERVICE_BYTES = 1 + PORT_BYTES
-ANY_PROTOCOL, ANY_PORTS = Range(0, 0xFF), Range(0, 0xFFFF)
-_NUMBERS: dict[str, dict[int, tuple[int, ...]]] = {
-    "TCP": {4: (transport.TCP,), 6: (transport.TCP,)},
-    "UDP": {4: (transport.UDP,), 6: (transport.UDP,)},
-    "ICMP": {4: (transport.ICMP,), 6: (transport.ICMP, transport.ICMPV6)},
-}
-"""What a rule's protocol means, by the IP version of its CIDRs (DESIGN 3.2)."""
+
+
+class Shortcut(NamedTuple):
+    """A row of `tables.SHORTCUT`."""
+
+    list: int
+    groups: int
+    crossing: int
 
 
 class Classifier(NamedTuple):
-    """A row of `tables.CLASSIFIER`, without its decisions, and that of `tables.crossings`."""
+    """A row of `tables.CLASSIFIER`, without its decisions."""
 
     words: int
     summaries: int
@@ -42,17 +42,29 @@ class Classifier(NamedTuple):
     service_root: int
     portless_root: int
     source_port_root: int
-    crossing: int
 
 
-EMPTY = Classifier(0, 0, 0, 0, 0, 0, NONE, NONE)
+EMPTY = Classifier(0, 0, 0, 0, 0, 0, NONE), Shortcut(0, 0, NONE)
 """No rules: nothing matches, nothing is looked up."""
 
 
-def classifier(rules: Sequence[Rule], tries: Tries, crossings: Crossings) -> Classifier:
+class Parts(NamedTuple):
+    """What classifiers share, under construction."""
+
+    tries: Tries
+    lists: Lists
+    crossings: Crossings
+
+
+def parts() -> Parts:
+    """Return empty Parts."""
+    return Parts(Tries(), Lists(), Crossings())
+
+
+def classifier(rules: Sequence[Rule], into: Parts) -> tuple[Classifier, Shortcut]:
     """Return the classifier of *rules*, all of one IP version, the nth of which is bit n.
 
-    Fills *tries*, and *crossings* where a vector is more than a word.
+    Fills *into*: the crossings only where a vector is more than a word, the lists only where it is not.
     """
     if not rules:
         return EMPTY
@@ -61,18 +73,18 @@ def classifier(rules: Sequence[Rule], tries: Tries, crossings: Crossings) -> Cla
     destination = cut([[addresses(rule.destination_cidr_block)] for rule in rules])
     service, portless = cut([_services(rule) for rule in rules]), cut([_portless(rule) for rule in rules])
     named = any(rule.source_port_range != ANY_PORT for rule in rules)
-    source_ports = [cut([[_ports(rule.source_port_range)] for rule in rules])] if named else []
+    source_ports = [cut([[port_numbers(rule.source_port_range)] for rule in rules])] if named else []
     fields = [[source], [destination], [service, portless], source_ports]
     crossing, weights = NONE, [[np.zeros(len(each.starts), np.int64) for each in lists] for lists in fields]
     if count > 1:
-        crossing, weights = crossings.add([[each.vectors for each in lists] for lists in fields])
+        crossing, weights = into.crossings.add([[each.vectors for each in lists] for lists in fields])
     lengths = [[width], [width], [SERVICE_BYTES, 1], [PORT_BYTES]]
     source_root, destination_root, service_root, portless_root, *source_port_root = (
-        tries.root(each, n_bytes, weight.tolist())
+        into.tries.root(each, n_bytes, weight.tolist())
         for lists, of_lists, of_bytes in zip(fields, weights, lengths, strict=True)
         for each, weight, n_bytes in zip(lists, of_lists, of_bytes, strict=False)
     )
-    return Classifier(
+    found = Classifier(
         words=count,
         summaries=words(count) if count > 1 else 0,
         source_root=source_root,
@@ -80,13 +92,13 @@ def classifier(rules: Sequence[Rule], tries: Tries, crossings: Crossings) -> Cla
         service_root=service_root,
         portless_root=portless_root,
         source_port_root=source_port_root[0] if named else NONE,
-        crossing=crossing,
     )
+    return found, Shortcut(*into.lists.add(rules), crossing)
 
 
 def _services(rule: Rule) -> list[Range]:
     """Return the values of (protocol, destination port) that satisfy *rule*."""
-    ports = _ports(rule.destination_port_range)
+    ports = port_numbers(rule.destination_port_range)
     if ports == ANY_PORTS:
         return [Range(low << PORT_BITS, high << PORT_BITS | ANY_PORTS.high) for low, high in protocols(rule)]
     numbers = (number for low, high in protocols(rule) for number in range(low, high + 1))
@@ -97,19 +109,3 @@ def _portless(rule: Rule) -> list[Range]:
     """Return the protocols of packets without ports that satisfy *rule*: none where it names a port."""
     names_none = rule.source_port_range == rule.destination_port_range == ANY_PORT
     return protocols(rule) if names_none else []
-
-
-def addresses(network: IPv4Network | IPv6Network) -> Range:
-    """Return the addresses of a network, as numbers."""
-    return Range(int(network.network_address), int(network.broadcast_address))
-
-
-def _ports(ports: PortRange) -> Range:
-    return ANY_PORTS if ports == ANY_PORT else Range(ports.low, ports.high)
-
-
-def protocols(rule: Rule) -> list[Range]:
-    """Return the protocol numbers that a rule stands for: ICMP with IPv6 CIDRs for ICMPv6 too."""
-    if rule.protocol == "ALL":
-        return [ANY_PROTOCOL]
-    return [Range(number, number) for number in _NUMBERS[rule.protocol][rule.version]]

@@ -17,11 +17,10 @@ from mirrorplane.counters import Counters, Reason, counters
 from mirrorplane.model import Configuration, Interface, Rule, Session
 from mirrorplane.plan import tables
 from mirrorplane.plan.balance import SLOTS, spread
-from mirrorplane.plan.classifier import Classifier, classifier
-from mirrorplane.plan.crossing import Crossings
+from mirrorplane.plan.classifier import Classifier, Shortcut, classifier, parts
+from mirrorplane.plan.listing import LARGE
 from mirrorplane.plan.tables import NONE, VERSIONS, Tables
 from mirrorplane.plan.templates import Address
-from mirrorplane.plan.tries import Tries
 
 _LOW_64 = (1 << 64) - 1
 _ALSO = {"arp": tables.ALSO_ARP, "dhcp": tables.ALSO_DHCP, "non-ip": tables.ALSO_NON_IP}
@@ -95,18 +94,22 @@ def compile_plan(
     host_ends: Iterable[str] = (),
     *,
     shared_wire: bool = False,
+    lists_from: int = LARGE,
 ) -> Plan:
     """Compile *configuration* for *sources* (default: every interface that is a source of a session).
 
     *fallback* is the direction of packets that nothing else decides; *host_ends* are the sources whose
     device is the host's end, where the configuration does not say so itself. On a *shared_wire* a source may
-    see what is sent for another one (its device carries the uplink's traffic): that is own output too.
+    see what is sent for another one (its device carries the uplink's traffic): that is own output too. From
+    so many bytes of tries on as *lists_from* says few rules are looked up in lists instead.
     """
     if sources is None:
         used = {source for session in configuration.sessions.values() for source in session.sources}
         sources = [name for name in configuration.interfaces if name in used]
     compiler = _Compiler(configuration, tuple(sources), fallback, frozenset(host_ends))
     plan = compiler.plan()
+    if plan.tables.nodes.nbytes < lists_from:
+        plan.tables.shortcuts["groups"] = 0
     if shared_wire:
         _share_output(plan.tables.sources)
     return plan
@@ -122,17 +125,17 @@ class _Compiler:
         self.sources = sources
         self.fallback = fallback
         self.host_ends = host_ends
-        self.tries, self.crossings = Tries(), Crossings()
+        self.parts = parts()
         self.routes: list[Route] = []
         self.decisions: list[tuple[int, int, int]] = []
         self.classifiers: list[tuple[int, ...]] = []
-        self.crossing_rows: list[int] = []
+        self.shortcuts: list[Shortcut] = []
         self.addresses: list[tuple[int, int, int]] = []
         self.tunnels: list[tuple[int, ...]] = []
         self.rules = {key: row for row, key in enumerate(_rule_keys(configuration))}
         self.balancers: list[Balancer] = []
         self._slots: dict[tuple[tuple[str, ...], bool], int] = {}
-        self._classified: dict[tuple[Any, ...], Classifier] = {}
+        self._classified: dict[tuple[Any, ...], tuple[Classifier, Shortcut]] = {}
         by_priority = sorted(configuration.sessions.values(), key=lambda session: session.priority)
         self._sessions_of: dict[str, list[Session]] = {source: [] for source in sources}
         for session in by_priority:
@@ -146,15 +149,16 @@ class _Compiler:
             sources=_table(tables.SOURCE, rows),
             addresses=_table(tables.ADDRESS, self.addresses),
             tunnels=_table(tables.TUNNEL, self.tunnels),
-            nodes=self.tries.nodes,
-            bitmaps=self.tries.bitmaps,
+            nodes=self.parts.tries.nodes,
+            bitmaps=self.parts.tries.bitmaps,
             classifiers=_table(tables.CLASSIFIER, self.classifiers),
             decisions=_table(tables.DECISION, self.decisions),
             slots=np.concatenate(
                 [np.zeros(0, np.uint16), *(spread(each.backends) for each in self.balancers)]
             ),
-            crossings=np.array(self.crossing_rows, np.int32),
-            crossed=self.crossings.crossed,
+            shortcuts=_table(tables.SHORTCUT, self.shortcuts),
+            lists=self.parts.lists.words,
+            crossed=self.parts.crossings.crossed,
         )
         return Plan(
             sources=self.sources,
@@ -214,10 +218,10 @@ class _Compiler:
             ]
         key = (direction, version, *(session.filter for session in sessions))
         if key not in self._classified:
-            self._classified[key] = classifier(rules, self.tries, self.crossings)
-        *row, crossing = self._classified[key]
+            self._classified[key] = classifier(rules, self.parts)
+        row, shortcut = self._classified[key]
         self.classifiers.append((*row, first))
-        self.crossing_rows.append(crossing)
+        self.shortcuts.append(shortcut)
 
     def _rules_of(self, session: Session, direction: int) -> tuple[Rule, ...]:
         chosen = self.configuration.filters[session.filter]

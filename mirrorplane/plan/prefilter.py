@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mirrorplane.batch import EGRESS, INGRESS
 from mirrorplane.model import ANY_PORT, Configuration, Filter, PortRange, Rule
-from mirrorplane.plan.classifier import ADDRESS_BYTES, ANY_PROTOCOL, addresses, protocols
+from mirrorplane.plan.fields import ADDRESS_BYTES, ANY_PROTOCOL, addresses, protocols
 from mirrorplane.plan.intervals import Range
 from mirrorplane.wire import dhcp, ipv4, ipv6, transport
 

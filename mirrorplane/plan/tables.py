@@ -78,6 +78,16 @@ CLASSIFIER = np.dtype(
 )
 """One row for each (source, direction, IP version), in that order; directions are ingress, egress."""
 
+SHORTCUT = np.dtype(
+    [
+        ("list", "i4"),  # where in `lists` all the rules are, ...
+        ("groups", "i4"),  # ... and how many groups of them: 0 if the tries are to be walked
+        ("crossing", "i4"),  # where in `crossed` their table begins, NONE if there is none
+    ],
+    align=True,
+)
+"""One row for each classifier: what saves walking its tries, or searching their vectors."""
+
 DECISION = np.dtype([("template", "i4"), ("slots", "i4"), ("rule", "i4")], align=True)
 """What a rule decides: where to, and which counter counts it.
 
@@ -104,6 +114,7 @@ Sources = Annotated[NDArray[np.void], Column(SOURCE)]
 Addresses = Annotated[NDArray[np.void], Column(ADDRESS)]
 Tunnels = Annotated[NDArray[np.void], Column(TUNNEL)]
 Classifiers = Annotated[NDArray[np.void], Column(CLASSIFIER)]
+Shortcuts = Annotated[NDArray[np.void], Column(SHORTCUT)]
 Decisions = Annotated[NDArray[np.void], Column(DECISION)]
 Rows = Annotated[NDArray[np.void], Column(TEMPLATE)]
 Record = Any
@@ -113,8 +124,7 @@ Record = Any
 class Tables(NamedTuple):
     """Everything that is looked up: fixed for the life of a plan.
 
-    `crossings` has an element for each classifier: where in `crossed` its table begins, NONE if it has none.
-    A vector with summaries has its weight before it (`crossing`).
+    Of `lists` the layout is in `listing`; a vector with summaries has its weight before it (`crossing`).
     """
 
     sources: Sources
@@ -125,7 +135,8 @@ class Tables(NamedTuple):
     classifiers: Classifiers
     decisions: Decisions
     slots: U16
-    crossings: I32
+    shortcuts: Shortcuts
+    lists: U64
     crossed: U16
 
 

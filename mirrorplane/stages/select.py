@@ -5,23 +5,32 @@ field lies, nor what a copy will look like.
 
 Each field of a packet leads, through the bytes of its value, to the bit vector of the rules that it
 satisfies; the lowest bit that all of them share is the deciding rule. Where there are not too many
-combinations, it was found beforehand for each.
+combinations, it was found beforehand for each. Few rules are compared one and all instead, where many
+sources have rules of their own (`plan.listing`).
 
 There are two kernels of one source: what live frames ask for beyond those of files costs a quarter more, and
 is compiled away where it is not needed.
 """
+
+from typing import Any
 
 import numpy as np
 
 from mirrorplane.batch import INGRESS, Copies, Frames, Packets
 from mirrorplane.counters import N_DIRECTIONS, N_REASONS, Counters, Reason
 from mirrorplane.jit import I32, I64, U8, U64, inline, kernel
-from mirrorplane.jit.memory import count_bits, lowest_bit, signed
+from mirrorplane.jit.memory import be64, count_bits, lowest_bit, signed, unsigned
+from mirrorplane.jit.vectors import GROUP, agreeing, enclosing, packed
+from mirrorplane.plan.listing import ADDRESS_WORDS
 from mirrorplane.plan.tables import NONE, UNDECIDED, Record, Tables, Templates
-from mirrorplane.wire import flow, ipv4, ipv6
+from mirrorplane.wire import flow, ipv4, ipv6, transport
 
 MIRRORED, DROP_RULE = int(Reason.MIRRORED), int(Reason.DROP_RULE)
 _BYTE_BITS, _BYTE = 8, 0xFF
+_COMPARED = 2 * GROUP
+"""Words that a group is compared with at a time."""
+
+_IPV6_WORDS, _WORD_BYTES = ADDRESS_WORDS[ipv6.VERSION], 8
 _WORD_BITS, _ONE = 64, np.uint64(1)
 _N_VERSIONS, _N_WAYS = 2, 2
 
@@ -100,8 +109,11 @@ def _decide(data: U8, frames: Frames, packets: Packets, tables: Tables) -> None:
             at = frames.offset[row] + packets.l2_length[row]
             way = int(frames.source[row]) * _N_WAYS + int(packets.direction[row]) - INGRESS
             place = way * _N_VERSIONS + int(version == ipv6.VERSION)
-            rules, crossing = tables.classifiers[place], int(tables.crossings[place])
-            bit = _deciding_rule(data, at, row, version, rules, crossing, packets, tables)
+            rules, shortcut = tables.classifiers[place], tables.shortcuts[place]
+            if shortcut.groups:
+                bit = _first_listed(data, at, row, version, shortcut, packets, tables.lists)
+            else:
+                bit = _first_found(data, at, row, version, rules, int(shortcut.crossing), packets, tables)
             if bit != NONE:
                 packets.decision[row] = rules.first_decision + bit
 
@@ -129,7 +141,48 @@ def _judge(
 
 
 @inline
-def _deciding_rule(
+def _first_listed(
+    data: U8, at: int, row: int, version: int, shortcut: Record, packets: Packets, lists: U64
+) -> int:
+    """Return the first rule of a list that matches the packet at *at*, as its bit; NONE if none does."""
+    protocol, place, groups = int(packets.protocol[row]), int(shortcut.list), int(shortcut.groups)
+    if (version == ipv6.VERSION) & (protocol == transport.ICMPV6):
+        protocol = transport.ICMP
+    above = unsigned(packed(protocol, int(packets.source_port[row]), int(packets.destination_port[row])))
+    if version == ipv4.VERSION:
+        matching = _matching_ipv4(data, at + ipv4.SOURCE.start, above, lists, place, groups)
+    else:
+        matching = _matching_ipv6(data, at + ipv6.SOURCE.start, above, lists, place, groups)
+    return lowest_bit(matching) if matching else NONE
+
+
+@inline
+def _matching_ipv4(data: U8, at: int, above: Any, lists: U64, place: int, groups: int) -> Any:
+    """Return the rules of a list that the addresses at *at*, and what is *above* them, satisfy, as bits."""
+    addresses, matching = be64(data, at), unsigned(0)
+    for group in range(groups):
+        found = agreeing(lists, place, addresses) & enclosing(lists, place + _COMPARED, above)
+        matching |= found << unsigned(group * GROUP)
+        place += 2 * _COMPARED
+    return matching
+
+
+@inline
+def _matching_ipv6(data: U8, at: int, above: Any, lists: U64, place: int, groups: int) -> Any:
+    """Return the same of IPv6 addresses."""
+    matching = unsigned(0)
+    for group in range(groups):
+        found = agreeing(lists, place, be64(data, at))
+        for word in range(1, _IPV6_WORDS):
+            found &= agreeing(lists, place + word * _COMPARED, be64(data, at + word * _WORD_BYTES))
+        place += _IPV6_WORDS * _COMPARED
+        matching |= (found & enclosing(lists, place, above)) << unsigned(group * GROUP)
+        place += _COMPARED
+    return matching
+
+
+@inline
+def _first_found(
     data: U8,
     at: int,
     row: int,
@@ -139,7 +192,7 @@ def _deciding_rule(
     packets: Packets,
     tables: Tables,
 ) -> int:
-    """Return the first of *rules* that matches the packet at *at*, as its bit; NONE if none does."""
+    """Return the same of *rules* that are no list, or none."""
     nodes, bitmaps = tables.nodes, tables.bitmaps
     if rules.words == 0:
         return NONE

@@ -16,6 +16,7 @@ from mirrorplane.engines.report import Report, report
 from mirrorplane.forward.memory import MemorySink
 from mirrorplane.model import read
 from mirrorplane.plan import Plan, compile_plan
+from mirrorplane.plan.listing import LARGE
 from tests.oracle import Packet
 
 
@@ -28,21 +29,27 @@ class Run(NamedTuple):
 
 
 def plan_of(
-    config: Mapping[str, Any], direction: str = "unknown", sources: Sequence[str] | None = None
+    config: Mapping[str, Any],
+    direction: str = "unknown",
+    sources: Sequence[str] | None = None,
+    lists_from: int = LARGE,
 ) -> Plan:
     """Compile a configuration given as the dict that its YAML stands for."""
     text = yaml.safe_dump(config, sort_keys=False)
-    return compile_plan(
-        read(text, "case.yaml"), sources, DIRECTIONS.index(direction) if direction else UNKNOWN
-    )
+    fallback = DIRECTIONS.index(direction) if direction else UNKNOWN
+    return compile_plan(read(text, "case.yaml"), sources, fallback, lists_from=lists_from)
 
 
-def replayed(config: Mapping[str, Any], packets: Sequence[Packet], direction: str = "unknown") -> Run:
+def replayed(
+    config: Mapping[str, Any], packets: Sequence[Packet], direction: str = "unknown", lists_from: int = LARGE
+) -> Run:
     """Run *packets* through the pipeline; a packet's time is its index, by which its copy is told."""
     named = dict.fromkeys(packet.source for packet in packets)
     sessions = config.get("sessions") or {}
     used = dict.fromkeys(source for session in sessions.values() for source in session["sources"])
-    plan = plan_of(config, direction, [*named, *(source for source in used if source not in named)])
+    plan = plan_of(
+        config, direction, [*named, *(source for source in used if source not in named)], lists_from
+    )
     rows = {name: row for row, name in enumerate(plan.sources)}
     captured = [
         Captured(

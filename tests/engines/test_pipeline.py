@@ -6,26 +6,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engines.running import replayed
+from mirrorplane.plan.listing import LARGE
+from tests.engines.running import Run, replayed
 from tests.generate import Scenario, random_scenario, scenarios
-from tests.oracle import mirror
+from tests.oracle import Outcome, mirror
 from tests.vectors import CASES
 from tests.vectors.case import Case, stream_complaints
 
 SCENARIOS, PACKETS = 500, 200
 """100,000 packets over 500 configurations; seeds are fixed here, hypothesis varies them below."""
 
+LOOKUPS = {"tries": LARGE, "lists": 0}
+"""Bytes of tries from which on lists are used: by each of the two the rules are looked up."""
 
+
+@pytest.mark.parametrize("lookup", LOOKUPS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_vector(case: Case) -> None:
-    run = replayed(case.config, case.packets, case.direction)
+def test_vector(case: Case, lookup: str) -> None:
+    run = replayed(case.config, case.packets, case.direction, LOOKUPS[lookup])
     assert stream_complaints(case, run.outers, dict(run.report)) == []
 
 
 def check(scenario: Scenario) -> None:
     """Assert that the pipeline does what the oracle says: each frame, in order, and each count."""
     outcome = mirror(scenario.config, scenario.packets, direction=scenario.direction)
-    run = replayed(scenario.config, scenario.packets, scenario.direction)
+    for lists_from in LOOKUPS.values():
+        run = replayed(scenario.config, scenario.packets, scenario.direction, lists_from)
+        compare(scenario, outcome, run)
+
+
+def compare(scenario: Scenario, outcome: Outcome, run: Run) -> None:
+    """Assert that *run* is what the oracle says."""
     expected = [(index, verdict.outer) for index, verdict in enumerate(outcome.verdicts) if verdict.outer]
     assert list(zip(run.of, run.outers, strict=True)) == expected, f"seed {scenario.seed}"
     for section in ("sources", "sessions"):

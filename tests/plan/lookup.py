@@ -3,7 +3,12 @@
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from mirrorplane.jit.memory import lowest_bit
+from mirrorplane.jit.vectors import GROUP, agreeing, enclosing, packed
 from mirrorplane.plan.tables import NONE, UNDECIDED, Tables
+from mirrorplane.wire.transport import ICMP, ICMPV6, NO_PORT
+
+WORD_BYTES = 8
 
 
 def vector(tables: Tables, root: int, key: bytes) -> int:
@@ -25,6 +30,26 @@ def bits(tables: Tables, rules: Any, row: int) -> int:
     places = [index for index in range(int(rules["words"])) if summary >> index & 1]
     kept = tables.bitmaps[row + summaries : row + summaries + len(places)]
     return sum(int(word) << 64 * index for index, word in zip(places, kept, strict=True))
+
+
+def listed(
+    tables: Tables, shortcut: Any, addresses: bytes, protocol: int, ports: tuple[int, int] | None
+) -> int:
+    """Return the bit of the first rule of a list that matches, NONE if none does."""
+    is_ipv6 = len(addresses) > WORD_BYTES
+    numbers = ICMP if is_ipv6 and protocol == ICMPV6 else protocol, *(ports or (NO_PORT, NO_PORT))
+    words = [
+        int.from_bytes(addresses[at : at + WORD_BYTES], "big") for at in range(0, len(addresses), WORD_BYTES)
+    ]
+    size = (len(words) + 1) * 2 * GROUP
+    for group in range(shortcut["groups"]):
+        place = shortcut["list"] + group * size
+        matching = enclosing(tables.lists, place + size - 2 * GROUP, packed(*numbers))
+        for row, word in enumerate(words):
+            matching &= agreeing(tables.lists, place + row * 2 * GROUP, word)
+        if matching:
+            return int(group * GROUP + lowest_bit(matching))
+    return NONE
 
 
 def deciding(
@@ -54,7 +79,10 @@ def deciding(
     for row in rows:
         common &= bits(tables, rules, row)
     found = (common & -common).bit_length() - 1 if common else NONE
-    if tables.crossings[classifier] != NONE:
-        place = tables.crossings[classifier] + sum(int(tables.bitmaps[row - 1]) for row in rows)
+    shortcut = tables.shortcuts[classifier]
+    if shortcut["crossing"] != NONE:
+        place = shortcut["crossing"] + sum(int(tables.bitmaps[row - 1]) for row in rows)
         assert tables.crossed[place] == (UNDECIDED if found == NONE else found)
+    if shortcut["groups"]:
+        assert listed(tables, shortcut, source.packed + destination.packed, protocol, ports) == found
     return int(rules["first_decision"]) + found if common else NONE

@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from mirrorplane.model import ANY_PORT, PortRange, Rule
 from mirrorplane.plan import tables
-from mirrorplane.plan.classifier import EMPTY, classifier
-from mirrorplane.plan.crossing import Crossings
+from mirrorplane.plan.classifier import EMPTY, classifier, parts
 from mirrorplane.plan.tables import NONE, Tables
-from mirrorplane.plan.tries import Tries
 from tests.plan.lookup import deciding
 
 NUMBERS = {4: {"TCP": {6}, "UDP": {17}, "ICMP": {1}}, 6: {"TCP": {6}, "UDP": {17}, "ICMP": {1, 58}}}
@@ -63,20 +61,21 @@ def matches(rule: Rule, source: Any, destination: Any, protocol: int, ports: tup
 
 
 def compiled(chosen: list[Rule]) -> Tables:
-    tries, crossings = Tries(), Crossings()
-    *row, crossing = classifier(chosen, tries, crossings)
+    into = parts()
+    row, shortcut = classifier(chosen, into)
     none = np.zeros(0, tables.SOURCE)
     return Tables(
         sources=none,
         addresses=none,
         tunnels=none,
-        nodes=tries.nodes,
-        bitmaps=tries.bitmaps,
+        nodes=into.tries.nodes,
+        bitmaps=into.tries.bitmaps,
         classifiers=np.array([(*row, 0)], tables.CLASSIFIER),
         decisions=none,
         slots=np.zeros(0, np.uint16),
-        crossings=np.array([crossing], np.int32),
-        crossed=crossings.crossed,
+        shortcuts=np.array([shortcut], tables.SHORTCUT),
+        lists=into.lists.words,
+        crossed=into.crossings.crossed,
     )
 
 
@@ -106,7 +105,7 @@ def test_the_first_matching_rule_decides(data: st.DataObject) -> None:
 
 
 def test_no_rules_match_nothing() -> None:
-    assert classifier([], Tries(), Crossings()) == EMPTY
+    assert classifier([], parts()) == EMPTY
     found = compiled([])
     assert deciding(found, 0, ip_address("10.0.0.1"), ip_address("10.0.0.2"), 6, (1, 2)) == NONE
 
@@ -140,18 +139,18 @@ def test_too_many_combinations_are_searched() -> None:
         for n in range(600)
     ]
     found = compiled(chosen)
-    assert found.crossings[0] == NONE
+    assert found.shortcuts["crossing"][0] == NONE
     assert found.crossed.size == 0
     for n in range(0, 600, 7):
         packet = (ip_address(f"10.{n >> 2}.{n % 4}.1"), ip_address(f"11.{n % 251}.2.3"), 6, (5, n % 37))
         assert deciding(found, 0, *packet) == n
-    assert compiled(chosen[:300]).crossings[0] == NONE
-    assert compiled(chosen[:70]).crossings[0] != NONE
+    assert compiled(chosen[:300]).shortcuts["crossing"][0] == NONE
+    assert compiled(chosen[:70]).shortcuts["crossing"][0] != NONE
 
 
 def test_equal_rules_share_their_tables() -> None:
-    tries, crossings, chosen = Tries(), Crossings(), [rule(1, "10.0.0.0/8"), rule(2, "10.1.0.0/16")]
-    first = classifier(chosen, tries, crossings)
-    size = tries.nodes.size, tries.bitmaps.size
-    assert classifier(chosen, tries, crossings) == first
-    assert (tries.nodes.size, tries.bitmaps.size) == size
+    into, chosen = parts(), [rule(1, "10.0.0.0/8"), rule(2, "10.1.0.0/16")]
+    first = classifier(chosen, into)
+    sizes = into.tries.nodes.size, into.tries.bitmaps.size, into.lists.words.size
+    assert classifier(chosen, into) == first
+    assert (into.tries.nodes.size, into.tries.bitmaps.size, into.lists.words.size) == sizes
