@@ -6,6 +6,7 @@ sockets, or time.
 * `tables`:     the columns that stages read;
 * `fields`:     what a rule's fields mean;
 * `intervals`:  a field's values -> the rules that each satisfies, as bit vectors;
+* `pool`:       tables laid one behind the other;
 * `tries`:      a field's value -> its bit vector, byte by byte;
 * `listing`:    few rules, as a list;
 * `crossing`:   the rule of each combination of vectors;

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrorplane.plan.intervals import WORD_BITS
+from mirrorplane.plan.pool import Pool
 from mirrorplane.plan.tables import NONE, UNDECIDED
 
 MOST = 1 << 18
@@ -29,17 +30,15 @@ Weights = NDArray[np.int64]
 
 
 class Crossings:
-    """Crossed tables under construction, one behind the other; equal ones are kept once."""
+    """Crossed tables under construction."""
 
     def __init__(self) -> None:
-        self._tables: list[NDArray[np.uint16]] = []
-        self._rows: dict[bytes, int] = {}
-        self._next = 0
+        self._pool = Pool(np.uint16)
 
     @property
     def crossed(self) -> NDArray[np.uint16]:
         """All tables so far, flat."""
-        return np.concatenate([*self._tables, np.zeros(0, np.uint16)])
+        return self._pool.flat
 
     def add(self, fields: Sequence[Sequence[Vectors]]) -> tuple[int, list[list[Weights]]]:
         """Cross *fields*, each of one or more lists of vectors, shaped (values, words).
@@ -61,16 +60,7 @@ class Crossings:
         if prod(sizes) > MOST or words * WORD_BITS >= UNDECIDED:
             return NONE, [[np.zeros_like(each) for each in lists] for lists in places]
         weights = [[each * prod(sizes[row + 1 :]) for each in lists] for row, lists in enumerate(places)]
-        return self._keep(_cross(classes)), weights
-
-    def _keep(self, table: NDArray[np.uint16]) -> int:
-        key = table.tobytes()
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = self._next
-            self._tables.append(table)
-            self._next += table.size
-        return row
+        return self._pool.keep(_cross(classes)), weights
 
 
 def _places(vectors: Vectors, classes: Vectors) -> Weights:

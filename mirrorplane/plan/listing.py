@@ -27,6 +27,7 @@ from mirrorplane.jit.vectors import MOST as MOST_OF_LANE
 from mirrorplane.model import ANY_PORT, PortRange, Rule
 from mirrorplane.plan.fields import port_numbers, protocols
 from mirrorplane.plan.intervals import WORD_BITS, Range
+from mirrorplane.plan.pool import Pool
 
 LARGE = 2 << 20
 """Bytes of tries from which on lists are used: about where the two are even."""
@@ -46,17 +47,15 @@ _NOTHING = packed(_NO_PORT, _NO_PORT, _NO_PORT), packed(0, 0, 0)
 
 
 class Lists:
-    """Lists under construction, one behind the other; equal ones are kept once."""
+    """Lists under construction."""
 
     def __init__(self) -> None:
-        self._lists: list[NDArray[np.uint64]] = []
-        self._rows: dict[bytes, int] = {}
-        self._next = 0
+        self._pool = Pool(np.uint64)
 
     @property
     def words(self) -> NDArray[np.uint64]:
         """All lists so far, flat."""
-        return np.concatenate([*self._lists, np.zeros(0, np.uint64)])
+        return self._pool.flat
 
     def add(self, rules: Sequence[Rule]) -> tuple[int, int]:
         """Keep *rules*, all of one IP version; return where their list begins, and its groups.
@@ -69,12 +68,7 @@ class Lists:
         rows = [_row(rule) for rule in rules]
         rows += [(0,) * (len(rows[0]) - 2) + _NOTHING] * (groups * GROUP - len(rules))
         words = np.array(rows, np.uint64).reshape(groups, GROUP, -1).transpose(0, 2, 1).ravel()
-        key = words.tobytes()
-        if key not in self._rows:
-            self._rows[key] = self._next
-            self._lists.append(words)
-            self._next += words.size
-        return self._rows[key], groups
+        return self._pool.keep(words), groups
 
 
 def _row(rule: Rule) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrorplane.plan.intervals import Intervals, compress
+from mirrorplane.plan.pool import Pool
 
 FANOUT = 256
 _BYTE_BITS = 8
@@ -24,32 +25,22 @@ class Tries:
     """Nodes and vectors under construction."""
 
     def __init__(self) -> None:
-        self._nodes: list[NDArray[np.int32]] = []
-        self._node_rows: dict[bytes, int] = {}
-        self._vectors: list[NDArray[np.uint64]] = []
-        self._vector_rows: dict[bytes, int] = {}
-        self._next_vector = 0
+        self._nodes, self._vectors = Pool(np.int32), Pool(np.uint64)
 
     @property
     def nodes(self) -> NDArray[np.int32]:
         """All nodes so far, flat."""
-        return np.concatenate([*self._nodes, np.zeros(0, np.int32)])
+        return self._nodes.flat
 
     @property
     def bitmaps(self) -> NDArray[np.uint64]:
         """All vectors so far, flat."""
-        return np.concatenate([*self._vectors, np.zeros(0, np.uint64)])
+        return self._vectors.flat
 
     def vector(self, words: NDArray[np.uint64], weight: int) -> int:
         """Keep one bit vector, compressed, behind its weight if it has summaries; return its row."""
-        key = words.tobytes() + (weight.to_bytes(8, "big") if words.size > 1 else b"")
-        row = self._vector_rows.get(key)
-        if row is None:
-            before = np.array([weight] if words.size > 1 else [], np.uint64)
-            row = self._vector_rows[key] = self._next_vector + before.size
-            self._vectors += [before, compress(words)]
-            self._next_vector = row + self._vectors[-1].size
-        return row
+        before = np.array([weight] if words.size > 1 else [], np.uint64)
+        return self._vectors.keep(np.concatenate([before, compress(words)])) + before.size
 
     def root(self, intervals: Intervals, n_bytes: int, weights: Sequence[int]) -> int:
         """Keep the trie of a field of *n_bytes*, whose vectors have *weights*; return the row of its root."""
@@ -70,12 +61,4 @@ class Tries:
             entries[entry:] = leaves[index]
         for entry in dict.fromkeys(split):
             entries[entry] = self._node(starts, leaves, base + (entry << shift), shift - _BYTE_BITS)
-        return self._keep_node(entries)
-
-    def _keep_node(self, entries: NDArray[np.int32]) -> int:
-        key = entries.tobytes()
-        row = self._node_rows.get(key)
-        if row is None:
-            row = self._node_rows[key] = len(self._nodes) * FANOUT
-            self._nodes.append(entries)
-        return row
+        return self._nodes.keep(entries)
