@@ -14,6 +14,10 @@ from tests.engines.live.network import (
     until,
 )
 
+ODD = 20
+"""Packets that the kernel may take for ones that find the ring full because it closes a block just then: one
+each time at most (`capture.afpacket.RETIRE_MS`); mostly there is none, and more than one was never seen."""
+
 
 @on_host
 def test_what_finds_the_ring_full_is_seen_and_not_mirrored(network: Network) -> None:
@@ -30,6 +34,7 @@ def test_what_finds_the_ring_full_is_seen_and_not_mirrored(network: Network) -> 
         mirrored = numbers_in(sent)
         assert all(one < next_one for one, next_one in pairwise(mirrored))
         assert mirrored[-1] < n_sent - 1, "the last ones found no room"
+        assert mirrored[-1] + 1 - len(mirrored) <= ODD, "those before them did"
         drops = {"seen": lost, "mirrored": 0, "not_mirrored": {"ring_full": lost}}
         assert report["directions"]["unknown"] == drops
         talk.guest_sends(range(3))
